@@ -1,0 +1,41 @@
+package route
+
+import "time"
+
+// Spec is one route as the configuration file says it, with defaults already applied.
+type Spec struct {
+	Name  string
+	Key   string // the key pattern, "mnist:{split:train|test}:{idx:int}"
+	DB    int    // the database whose keys it serves
+	Table string // "table" or "keyspace.table"; "" with CQL
+	Where []Bind // in file order; with CQL: values of its :name markers, a marker without one is the part of that name
+	CQL   string // instead of Table: the whole query
+	Value string // the column that is the value; "" with Encode (and with a CQL query of one column)
+	// Encode makes the value of several columns, or of one with a shape. nil: the column's bytes as stored.
+	Encode *Encode
+	// TTL is the time a filled value lives in Redis, above zero; Jitter is the part of it (0 to 0.5) by which it is shortened at random.
+	TTL    time.Duration
+	Jitter float64
+}
+
+// Bind gives a query's column or marker its value: an expression over the key's parts
+// ("mnist", "{split}", "{idx / 1024}").
+type Bind struct {
+	Column string
+	Expr   string
+}
+
+// Encode says how a row becomes a value.
+type Encode struct {
+	Format string // "raw", "npy" or "pickle"
+	// Fields: one without a name for raw and npy, and for pickle of a bare value; one a dict entry, in order, for pickle of a dict.
+	Fields []Field
+}
+
+// Field is one array or scalar of an encoded value.
+type Field struct {
+	Name   string // the dict key; "" for a bare value
+	Column string
+	DType  string // NumPy's name ("uint8", "<f4"); "" for a scalar of the column's own type
+	Shape  []int  // one -1 is worked out from the length; nil with a DType: one dimension
+}
