@@ -1,0 +1,323 @@
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say how a Pipeline works. Zero fields take the values named.
+type Options struct {
+	// Proxy is this process's name in its events. It must differ between processes that write to one topic.
+	Proxy string
+	// Boot numbers this run of the process. 0: Unix milliseconds at New. It must grow from run to run.
+	Boot int64
+	// Partitions is the number of partitions while no sink knows better. 0: 1.
+	Partitions int
+	// PartitionWait is how long the first seq waits for a Partitioned sink to learn its number of partitions; events queue
+	// meanwhile. After it, Partitions is used until the sink knows. 0: 2 s. Below 0: no wait.
+	PartitionWait time.Duration
+	// QueueBytes bounds the buffers between the recorders and the pump. 0: 16 MiB. What a busy recorder has not handed over comes on top: at most 16 KiB each.
+	QueueBytes int64
+	// HubEvents and HubBytes bound the ring of recent events. 0: 16,384 and 4 MiB.
+	HubEvents, HubBytes int
+	// FlushEvery is how long an event stays with its recorder at most. 0: 50 ms.
+	FlushEvery time.Duration
+	// CheckpointEvery is the time between checkpoints of a partition with traffic. 0: 10 s.
+	CheckpointEvery time.Duration
+	// SummarizeHits writes one hit a second, route and session, with count and the sum of bytes, in place of each. The observer still sees each.
+	SummarizeHits bool
+	// Observe is called once for each recorded event, in the pump or, if it is dropped, in the goroutine that hands it over; and once for
+	// each gap, checkpoint and end that the pipeline writes itself (a "dropped" gap's Count is what was lost). So it must be safe for concurrent use, and quick. Nil: nobody.
+	Observe func(v *View)
+	// Sinks belong to the pipeline from Start on.
+	Sinks []Sink
+	// Now is the clock of events' times. Nil: time.Now.
+	Now func() time.Time
+	// Log takes what an operator should know. Nil: nothing is logged.
+	Log *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Boot == 0 {
+		o.Boot = o.Now().UnixMilli()
+	}
+	if o.Partitions <= 0 {
+		o.Partitions = 1
+	}
+	if o.QueueBytes == 0 {
+		o.QueueBytes = 16 << 20
+	}
+	if o.HubEvents == 0 {
+		o.HubEvents = 16384
+	}
+	if o.HubBytes == 0 {
+		o.HubBytes = 4 << 20
+	}
+	set(&o.PartitionWait, 2*time.Second)
+	set(&o.FlushEvery, 50*time.Millisecond)
+	set(&o.CheckpointEvery, 10*time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// shards is the number of internal recorders behind Pipeline.Record.
+const shards = 8
+
+// shard is a recorder whose owner is its own mutex.
+type shard struct {
+	mu  sync.Mutex
+	rec *Recorder
+}
+
+// Pipeline gives events their seqs and carries them to the hub and the sinks. Its methods are safe for concurrent use.
+type Pipeline struct {
+	opt     Options
+	now     func() time.Time
+	buffers bufferPool
+	queue   *queue
+	hub     *Hub
+	shards  [shards]shard
+
+	collecting sync.Mutex // held by whoever collects, so that a Flush waits for a collection under way
+	dirtyMu    sync.Mutex
+	dirty      []*Recorder
+	spareDirty []*Recorder
+	dirtied    chan struct{} // one token: the list is not empty any more
+
+	repart    chan struct{} // one token: want changed
+	want      atomic.Int64  // partitions asked for
+	syncs     chan chan struct{}
+	collected chan struct{} // closed after the last collection
+	done      chan struct{} // closed when the pump has ended
+
+	lifecycle sync.Mutex
+	started   bool
+	stop      context.CancelFunc
+	closing   sync.Once
+
+	dropped, refused atomic.Int64
+	boot, parts      atomic.Int64
+}
+
+// New returns a pipeline that records at once and carries from Start on.
+func New(opt Options) *Pipeline {
+	opt = opt.withDefaults()
+	p := &Pipeline{
+		opt:       opt,
+		now:       opt.Now,
+		dirtied:   make(chan struct{}, 1),
+		repart:    make(chan struct{}, 1),
+		syncs:     make(chan chan struct{}),
+		collected: make(chan struct{}),
+		done:      make(chan struct{}),
+	}
+	p.queue = newQueue(&p.buffers, opt.QueueBytes, opt.Partitions)
+	p.hub = newHub(opt.Proxy, opt.HubEvents, opt.HubBytes, opt.Now)
+	for i := range p.shards {
+		p.shards[i].rec = p.NewRecorder(&p.shards[i].mu)
+	}
+	p.boot.Store(opt.Boot)
+	p.parts.Store(int64(opt.Partitions))
+	return p
+}
+
+// Start starts the collector and the pump. It is called once and does not wait for anything. Close must be called after it.
+func (p *Pipeline) Start() {
+	p.lifecycle.Lock()
+	defer p.lifecycle.Unlock()
+	if p.started {
+		return
+	}
+	p.started = true
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	for _, s := range p.opt.Sinks {
+		if ps, ok := s.(Partitioned); ok {
+			ps.OnPartitions(p.SetPartitions)
+		}
+	}
+	go p.collector(ctx)
+	go func() {
+		defer close(p.done)
+		newPump(p).run(ctx)
+	}()
+}
+
+// Record records ev, in the session that it names. Any goroutine may call it: events of one key stay in the order of the calls.
+func (p *Pipeline) Record(ev *Event) {
+	session := cut(ev.Session, MaxName)
+	hash := hashOf(ev.Key, session)
+	s := &p.shards[(hash>>32)%shards]
+	s.mu.Lock()
+	s.rec.record(ev, session, hash)
+	s.mu.Unlock()
+}
+
+// Hub is where recent and live events can be followed.
+func (p *Pipeline) Hub() *Hub { return p.hub }
+
+// SetPartitions changes the number of partitions: every partition of the present boot gets its end, and a new boot begins. Nothing
+// happens if the number is the present one.
+func (p *Pipeline) SetPartitions(n int) {
+	if n <= 0 {
+		return
+	}
+	p.want.Store(int64(n))
+	select {
+	case p.repart <- struct{}{}:
+	default:
+	}
+}
+
+// Stats are the pipeline's own figures.
+type Stats struct {
+	Boot       int64
+	Partitions int
+	QueueBytes int64 // in buffers handed over and not yet carried
+	Dropped    int64 // events lost because the queue was full
+	Refused    int64 // seqs that a sink refused, summed over the sinks
+}
+
+// Stats returns the present figures.
+func (p *Pipeline) Stats() Stats {
+	return Stats{
+		Boot: p.boot.Load(), Partitions: int(p.parts.Load()), QueueBytes: p.queue.size(),
+		Dropped: p.dropped.Load(), Refused: p.refused.Load(),
+	}
+}
+
+// Flush carries everything recorded before the call to the hub and the sinks. It takes the locks of recorders' owners: the caller must hold none.
+func (p *Pipeline) Flush(ctx context.Context) error {
+	p.collect()
+	carried := make(chan struct{})
+	select {
+	case p.syncs <- carried:
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("flush events: %w", ctx.Err())
+	}
+	<-carried
+	return nil
+}
+
+// Close stops the pipeline, in this order: what recorders hold is collected; the queue is emptied and later events are nobody's; every
+// partition gets its end; the sinks are closed, each until ctx ends; the hub's subscribers get io.EOF. Owners' locks must not be held by the
+// caller. It returns ctx's error if the pump could not end (an owner keeps its lock), else the sinks' errors joined.
+func (p *Pipeline) Close(ctx context.Context) error {
+	p.lifecycle.Lock()
+	started := p.started
+	p.lifecycle.Unlock()
+	if !started {
+		return nil
+	}
+	p.closing.Do(p.stop)
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return fmt.Errorf("close events: %w", ctx.Err())
+	}
+	p.hub.close()
+	return p.closeSinks(ctx)
+}
+
+func (p *Pipeline) closeSinks(ctx context.Context) error {
+	errs := make([]error, len(p.opt.Sinks))
+	var wg sync.WaitGroup
+	for i, s := range p.opt.Sinks {
+		wg.Go(func() {
+			if err := s.Close(ctx); err != nil {
+				errs[i] = fmt.Errorf("close %s: %w", s.Name(), err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// markDirty enters r into the list to collect from.
+func (p *Pipeline) markDirty(r *Recorder) {
+	p.dirtyMu.Lock()
+	p.dirty = append(p.dirty, r)
+	first := len(p.dirty) == 1
+	p.dirtyMu.Unlock()
+	if first {
+		select {
+		case p.dirtied <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// collector takes the buffers of recorders that have had one for FlushEvery. It sleeps while nobody records.
+func (p *Pipeline) collector(ctx context.Context) {
+	defer close(p.collected)
+	defer p.collect()
+	timer := time.NewTimer(p.opt.FlushEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.dirtied:
+		case <-ctx.Done():
+			return
+		}
+		timer.Reset(p.opt.FlushEvery)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		p.collect()
+	}
+}
+
+// collect hands over what every dirty recorder holds.
+func (p *Pipeline) collect() {
+	p.collecting.Lock()
+	defer p.collecting.Unlock()
+	p.dirtyMu.Lock()
+	list := p.dirty
+	p.dirty = p.spareDirty
+	p.dirtyMu.Unlock()
+	for i, r := range list {
+		r.collect()
+		list[i] = nil
+	}
+	p.dirtyMu.Lock()
+	p.spareDirty = list[:0]
+	p.dirtyMu.Unlock()
+}
+
+// handOver gives b to the queue, whose it is from here on.
+func (p *Pipeline) handOver(b *buffer) {
+	p.dropped.Add(p.queue.push(b, p.observeAll))
+}
+
+// observeAll shows the observer records that are about to be lost.
+func (p *Pipeline) observeAll(data []byte) {
+	if p.opt.Observe == nil {
+		return
+	}
+	var v View
+	for len(data) > 0 {
+		n := recordSize(data)
+		v.decode(data[:n])
+		p.opt.Observe(&v)
+		data = data[n:]
+	}
+}
