@@ -6,17 +6,20 @@ import (
 	"forebay/internal/event"
 )
 
-// The words of the labels, by the index of their counter.
+// The words of the labels that package event does not have, by the index of their counter.
 var (
 	resultLabels = [results]string{"hit", "loaded", "absent", "error", "unrouted"}
-	originLabels = [origins]string{"none", "near", "redis", "source"}
 	loadLabels   = [loadResults]string{"loaded", "absent", "error"}
 	fillLabels   = [fillResults]string{"stored", "refused", "error"}
-	reasonLabels = [event.Deleted + 1]string{"", "expired", "evicted", "deleted"}
-	kindLabels   = [kinds]string{
-		"", "hit", "miss", "load", "fill", "evict", "invalid", "error", "gap", "session", "log", "checkpoint", "end",
-	}
 )
+
+// originLabel is never empty: to Prometheus an empty label is none.
+func originLabel(o event.Origin) string {
+	if o == event.NoOrigin {
+		return "none"
+	}
+	return o.String()
+}
 
 // collector gives Prometheus the counts when it asks.
 type collector struct {
@@ -81,7 +84,7 @@ func newRouteCollector(m *Metrics) *collector {
 	return &collector{
 		descs: []*prometheus.Desc{reads, loads, loadTime, fills, evictions},
 		collect: func(ch chan<- prometheus.Metric) {
-			var gone [len(reasonLabels)]uint64
+			var gone [event.Deleted + 1]uint64
 			for i, r := range m.routes {
 				collectReads(ch, reads, r, i > 0)
 				for j := range gone {
@@ -95,8 +98,8 @@ func newRouteCollector(m *Metrics) *collector {
 				d.add(&r.loadTime)
 				ch <- durations(loadTime, &d, r.name)
 			}
-			for j, n := range gone[1:] {
-				ch <- counter(evictions, n, reasonLabels[j+1])
+			for reason := event.Expired; reason <= event.Deleted; reason++ {
+				ch <- counter(evictions, gone[reason], reason.String())
 			}
 		},
 	}
@@ -109,7 +112,7 @@ func collectReads(ch chan<- prometheus.Metric, d *prometheus.Desc, r *route, rou
 		for origin := range r.reads[result] {
 			n := r.reads[result][origin].Load()
 			if n > 0 || usual(result, event.Origin(origin), routed) {
-				ch <- counter(d, n, r.name, resultLabels[result], originLabels[origin])
+				ch <- counter(d, n, r.name, resultLabels[result], originLabel(event.Origin(origin)))
 			}
 		}
 	}
@@ -148,8 +151,8 @@ func newEventCollector(m *Metrics) *collector {
 	return &collector{
 		descs: []*prometheus.Desc{events, lost, coalesced},
 		collect: func(ch chan<- prometheus.Metric) {
-			for k := range m.kinds[1:] {
-				ch <- counter(events, m.kinds[k+1].Load(), kindLabels[k+1])
+			for _, k := range event.Kinds() {
+				ch <- counter(events, m.kinds[k].Load(), k.String())
 			}
 			ch <- counter(lost, m.lost.Load())
 			for s := range m.coalesced {

@@ -128,7 +128,7 @@ func (m *Metrics) Lost(n int) {
 // said no. A fill that was stored or that failed is an event.
 func (m *Metrics) Refused(routeName string, n int) {
 	if n > 0 {
-		m.route(routeName).fills[fillRefused].Add(uint64(n))
+		m.routes[m.index[routeName]].fills[fillRefused].Add(uint64(n))
 	}
 }
 
@@ -142,27 +142,50 @@ func (m *Metrics) Refused(routeName string, n int) {
 //
 // A route that is not configured counts as unrouted; a kind that is not known is not counted.
 func (m *Metrics) Observe(ev *event.Event) {
-	if ev.Kind == 0 || ev.Kind >= kinds {
-		return
-	}
-	m.kinds[ev.Kind].Add(1)
-	switch ev.Kind {
-	case event.Hit:
-		m.route(ev.Route).read(resultHit, ev)
-	case event.Miss:
-		m.route(ev.Route).read(resultOf(ev.Result), ev)
-	case event.Load:
-		m.route(ev.Route).load(ev)
-	case event.Fill:
-		m.route(ev.Route).fill(ev)
-	case event.Evict:
-		m.route(ev.Route).evict(ev.Reason)
-	case event.Gap:
-		m.lost.Add(uint64(max(ev.Count, 0)))
-	}
+	m.count(m.routes[m.index[ev.Route]], facts{
+		kind: ev.Kind, origin: ev.Origin, result: ev.Result, reason: ev.Reason, failed: ev.Error != "",
+		bytes: ev.Bytes, rows: ev.Rows, count: ev.Count, duration: ev.Duration,
+	})
 }
 
-// route returns the counts of the named route, those of what is unrouted for a name that is not known.
-func (m *Metrics) route(name string) *route {
-	return m.routes[m.index[name]]
+// ObserveView is [Metrics.Observe] for an event on its way through the pipeline: give it as event.Options.Observe.
+func (m *Metrics) ObserveView(v *event.View) {
+	m.count(m.routes[m.index[string(v.Route)]], facts{
+		kind: v.Kind, origin: v.Origin, result: v.Result, reason: v.Reason, failed: len(v.Error) > 0,
+		bytes: v.Bytes, rows: v.Rows, count: v.Count, duration: v.Duration,
+	})
+}
+
+// facts are what is counted of an event.
+type facts struct {
+	kind     event.Kind
+	origin   event.Origin
+	result   event.Result
+	reason   event.Reason
+	failed   bool // it carries an error
+	rows     int
+	bytes    int64
+	count    int64
+	duration time.Duration
+}
+
+func (m *Metrics) count(r *route, f facts) {
+	if f.kind == 0 || f.kind >= kinds {
+		return
+	}
+	m.kinds[f.kind].Add(1)
+	switch f.kind {
+	case event.Hit:
+		r.read(resultHit, f)
+	case event.Miss:
+		r.read(resultOf(f.result), f)
+	case event.Load:
+		r.load(f)
+	case event.Fill:
+		r.fill(f)
+	case event.Evict:
+		r.evict(f.reason)
+	case event.Gap:
+		m.lost.Add(uint64(max(f.count, 0)))
+	}
 }

@@ -49,37 +49,37 @@ type route struct {
 
 func newRoute(name string) *route { return &route{name: name} }
 
-// read counts a hit or miss. A summary carries the number of reads in Count and the sum of their sizes in Bytes.
-func (r *route) read(result int, ev *event.Event) {
-	origin := ev.Origin
+// read counts a hit or miss. A summary carries the number of reads and the sum of their sizes.
+func (r *route) read(result int, f facts) {
+	origin := f.origin
 	if origin >= origins {
 		origin = event.NoOrigin
 	}
-	r.reads[result][origin].Add(uint64(max(ev.Count, 1)))
-	if ev.Bytes > 0 {
-		r.bytes.Add(uint64(ev.Bytes))
+	r.reads[result][origin].Add(uint64(max(f.count, 1)))
+	if f.bytes > 0 {
+		r.bytes.Add(uint64(f.bytes))
 	}
 }
 
-func (r *route) load(ev *event.Event) {
+func (r *route) load(f facts) {
 	result := loadLoaded
 	switch {
-	case ev.Result == event.Failed || ev.Error != "":
+	case f.result == event.Failed || f.failed:
 		result = loadError
-	case ev.Rows == 0:
+	case f.rows == 0:
 		result = loadAbsent
 	}
 	r.loads[result].Add(1)
-	r.rows.Add(uint64(max(ev.Rows, 0)))
-	r.loadTime.observe(ev.Duration)
+	r.rows.Add(uint64(max(f.rows, 0)))
+	r.loadTime.observe(f.duration)
 }
 
-func (r *route) fill(ev *event.Event) {
+func (r *route) fill(f facts) {
 	result := fillStored
-	if ev.Result == event.Failed || ev.Error != "" {
+	if f.result == event.Failed || f.failed {
 		result = fillError
 	}
-	r.fills[result].Add(uint64(max(ev.Count, 1)))
+	r.fills[result].Add(uint64(max(f.count, 1)))
 }
 
 func (r *route) evict(reason event.Reason) {
