@@ -123,7 +123,8 @@ type Source interface {
 	// Errors tell an operator what to change.
 	Prepare(ctx context.Context, q *Select) ([]Column, error)
 	// Load runs the query once. where has a value for each of q.Where; in has a value for each row wanted, or is nil where q.In
-	// is "". each is called from this goroutine for every row found, with the row's index in in (0 without In).
+	// is "". each is called from this goroutine for every row found, with the row's index in in (0 without In);
+	// an error of each ends the load and is returned as it is.
 	// A row that does not exist is simply not reported. The error wraps ErrSourceDown, ErrSourceTimeout or ErrSourceInvalid;
 	// after an error, rows already reported are valid but others may be missing.
 	Load(ctx context.Context, q *Select, where, in []any, each func(i int, row Row) error) error

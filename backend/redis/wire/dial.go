@@ -1,0 +1,173 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/tidwall/redcon"
+
+	"forebay/backend"
+)
+
+// Identity is who a connection is authenticated as. The zero value is "not authenticated", which on most servers
+// is the default user.
+type Identity struct {
+	User, Pass string
+	Auth       bool
+	Legacy     bool // AUTH with a password only
+}
+
+// Target says what a connection must be set to: connections of one target are interchangeable.
+type Target struct {
+	Identity
+	DB    int
+	Proto int // 2 or 3
+}
+
+// ReplyError is Redis's refusal of a handshake. Raw is the reply with its CRLF, to be passed on as it is.
+type ReplyError struct{ Raw []byte }
+
+func (e *ReplyError) Error() string { return string(e.Raw[1 : len(e.Raw)-2]) }
+
+// Options of a Pool. Zero fields take the defaults named.
+type Options struct {
+	Network, Addr string        // "tcp" or "unix"
+	TLS           *tls.Config   // nil: clear text
+	DialTimeout   time.Duration // 1 s: connect and handshake
+	WriteBuffer   int           // 256 KiB: bytes that wait for the socket before submitters wait
+	Idle          time.Duration // 60 s: a connection without use is closed
+	MaxShared     int           // 1,024 shared connections (targets) at most
+	MaxIdle       int           // 64 idle exclusive connections kept
+	Stall         time.Duration // 1 s: a reply later than this is overdue
+}
+
+func (o *Options) defaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.DialTimeout, time.Second)
+	def(&o.Idle, time.Minute)
+	def(&o.Stall, time.Second)
+	if o.Network == "" {
+		o.Network = "tcp"
+	}
+	if o.WriteBuffer == 0 {
+		o.WriteBuffer = 256 << 10
+	}
+	if o.MaxShared == 0 {
+		o.MaxShared = 1024
+	}
+	if o.MaxIdle == 0 {
+		o.MaxIdle = 64
+	}
+}
+
+// dial connects and shakes hands for t. Errors are a *ReplyError, or wrap backend.ErrStoreDown.
+func (o *Options) dial(ctx context.Context, t Target) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.DialTimeout)
+	defer cancel()
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, o.Network, o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+	}
+	if o.TLS != nil {
+		tc := tls.Client(nc, o.TLS)
+		if err := tc.HandshakeContext(ctx); err != nil {
+			nc.Close()
+			return nil, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+		}
+		nc = tc
+	}
+	if err := greet(ctx, nc, t); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return nc, nil
+}
+
+// greet sends what makes a new connection t's, in one write, and reads the replies.
+func greet(ctx context.Context, nc net.Conn, t Target) error {
+	var b []byte
+	n := 0
+	command := func(args ...string) {
+		b = redcon.AppendArray(b, len(args))
+		for _, a := range args {
+			b = redcon.AppendBulkString(b, a)
+		}
+		n++
+	}
+	switch {
+	case t.Auth && t.Legacy:
+		command("AUTH", t.Pass)
+	case t.Auth:
+		command("AUTH", t.User, t.Pass)
+	}
+	if t.Proto == 3 {
+		command("HELLO", "3")
+	}
+	if t.DB != 0 {
+		command("SELECT", strconv.Itoa(t.DB))
+	}
+	if n == 0 {
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := nc.SetDeadline(deadline); err != nil {
+			return fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+		}
+	}
+	if _, err := nc.Write(b); err != nil {
+		return fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+	}
+	br := bufio.NewReader(nc)
+	for range n {
+		raw, err := readReply(br)
+		if err != nil {
+			return fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+		}
+		if raw[0] == '-' {
+			return &ReplyError{Raw: raw}
+		}
+	}
+	return nc.SetDeadline(time.Time{})
+}
+
+// readReply reads one whole reply of a handshake.
+func readReply(br *bufio.Reader) ([]byte, error) {
+	var sc Scanner
+	var raw []byte
+	pos := 0
+	for {
+		var piece []byte
+		if want := sc.Pending(); want > 0 {
+			piece = make([]byte, want)
+			if _, err := io.ReadFull(br, piece); err != nil {
+				return nil, err
+			}
+		} else {
+			line, err := br.ReadBytes('\n')
+			if err != nil {
+				return nil, err
+			}
+			piece = line
+		}
+		raw = append(raw, piece...)
+		n, done, err := sc.Scan(raw[pos:])
+		if err != nil {
+			return nil, err
+		}
+		pos += n
+		if done {
+			return raw, nil
+		}
+	}
+}

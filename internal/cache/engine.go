@@ -1,0 +1,215 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"forebay/backend"
+	"forebay/internal/event"
+	"forebay/internal/route"
+)
+
+// maxRounds is how often a reader looks again after a refused fill before it gets an error.
+const maxRounds = 3
+
+// ErrContended means that clients wrote the key each time it had been loaded.
+var ErrContended = errors.New("key was written each time it was loaded")
+
+// ErrClosed means that the engine is shutting down.
+var ErrClosed = errors.New("shutting down")
+
+// Options of an Engine. All but Log are needed.
+type Options struct {
+	Store  backend.Store
+	Source backend.Source
+	Routes *route.Table
+	Record func(*event.Event) // loads and fills; concurrent
+	// Budget is the time a request may take, load included; StoreBudget the part of it that Redis may take.
+	Budget, StoreBudget time.Duration
+	// Loads is the most queries of the source under way at once; more wait within their budget.
+	Loads int
+	Log   *slog.Logger
+}
+
+// Engine loads what Redis does not hold. It is safe for concurrent use.
+type Engine struct {
+	opts    Options
+	flights flights
+	slots   chan struct{} // one per query under way
+	busy    atomic.Int64  // flights under way: lets Fence return at once
+
+	coalesced atomic.Int64
+
+	ctx    context.Context //nolint:containedctx // the life of the flights, which outlive their requests
+	cancel context.CancelFunc
+	mu     sync.Mutex // orders wg.Add before Close
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// New returns an engine. Close ends it.
+func New(o Options) *Engine {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{opts: o, slots: make(chan struct{}, max(1, o.Loads))}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	return e
+}
+
+// Close ends the flights under way and waits for their goroutines.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.cancel()
+	e.wg.Wait()
+}
+
+// Mode says what a read may do. The zero Mode is the usual one.
+type Mode struct {
+	NoLook bool // Redis is known not to hold the keys, or known not to answer: do not ask it first
+	NoFill bool // do not store what is loaded
+}
+
+// Want is one key that a reader found absent, and the route that serves it. The key is borrowed until Read returns.
+type Want struct {
+	Key   []byte
+	Route *route.Route
+}
+
+// Result is the answer for one key. With Err nil, a nil Value means that the source has no such row.
+// Value is shared with other readers: it must not be changed.
+type Result struct {
+	Value  []byte
+	Err    error
+	Cached bool // Redis held it after all
+}
+
+// Read gives a result for each of wants. It returns within ctx's deadline or the budget, whichever is sooner. Errors wrap backend.ErrSourceDown,
+// ErrSourceTimeout, ErrSourceInvalid or ErrStoreDown, or are what Redis said of the key.
+func (e *Engine) Read(ctx context.Context, db int, wants []Want, mode Mode) []Result {
+	ctx, cancel := context.WithTimeout(ctx, e.opts.Budget)
+	defer cancel()
+	results := make([]Result, len(wants))
+	todo := make([]int, len(wants))
+	for i := range todo {
+		todo[i] = i
+	}
+	for round := 0; len(todo) > 0; round++ {
+		if round == maxRounds {
+			for _, i := range todo {
+				results[i].Err = ErrContended
+			}
+			break
+		}
+		todo = e.round(ctx, db, wants, todo, results, mode)
+		mode.NoLook = false
+	}
+	return results
+}
+
+// round joins or begins a flight for each key of todo, waits for them, and returns which must be looked at again.
+func (e *Engine) round(ctx context.Context, db int, wants []Want, todo []int, results []Result, mode Mode) []int {
+	joined := make([]*flight, len(todo))
+	late := make([]bool, len(todo))
+	var mine []load
+	for n, i := range todo {
+		k := flightKey{db, string(wants[i].Key)}
+		f, begun, isLate := e.flights.join(k)
+		joined[n], late[n] = f, isLate
+		if begun {
+			e.busy.Add(1)
+			mine = append(mine, load{flightKey: k, flight: f, route: wants[i].Route})
+		} else {
+			e.coalesced.Add(1)
+		}
+	}
+	if len(mine) > 0 {
+		e.start(db, mine, mode)
+	}
+	again := todo[:0]
+	for n, i := range todo {
+		select {
+		case <-joined[n].done:
+		case <-ctx.Done():
+			results[i].Err = deadline(ctx)
+			continue
+		}
+		out := joined[n].out
+		if late[n] || out.again {
+			again = append(again, i)
+			continue
+		}
+		results[i] = Result{Value: out.value, Err: out.err, Cached: out.cached}
+	}
+	return again
+}
+
+// deadline is the error of a reader whose time is over.
+func deadline(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return backend.ErrSourceTimeout
+	}
+	return ErrClosed
+}
+
+// start runs the flights in a goroutine of the engine's: their readers may leave.
+func (e *Engine) start(db int, mine []load, mode Mode) {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		for i := range mine {
+			e.end(&mine[i], outcome{err: ErrClosed})
+		}
+		return
+	}
+	e.wg.Add(1)
+	e.mu.Unlock()
+	go func() {
+		defer e.wg.Done()
+		ctx, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
+		defer cancel()
+		e.fly(ctx, db, mine, mode)
+	}()
+}
+
+func (e *Engine) end(l *load, out outcome) {
+	if l.ended {
+		return
+	}
+	l.ended = true
+	e.flights.end(l.flightKey, l.flight, out)
+	e.busy.Add(-1)
+}
+
+// Fence makes a client's coming write of the key safe: a value loaded before it will not be stored after it. It blocks while a value of the
+// key is on its way to Redis, at most the engine's StoreBudget. It costs one atomic read when nothing is being loaded.
+func (e *Engine) Fence(db int, key []byte) {
+	if e.busy.Load() == 0 {
+		return
+	}
+	if f := e.flights.fence(flightKey{db, string(key)}); f != nil {
+		<-f.done
+	}
+}
+
+// FenceAll is Fence for a command of which the keys are not known; a negative db means every database.
+func (e *Engine) FenceAll(db int) {
+	if e.busy.Load() == 0 {
+		return
+	}
+	for _, f := range e.flights.fenceAll(db) {
+		<-f.done
+	}
+}
+
+// Coalesced is how many reads joined a flight that another had begun.
+func (e *Engine) Coalesced() int64 { return e.coalesced.Load() }
+
+// Flights is how many keys are being loaded now.
+func (e *Engine) Flights() int { return e.flights.len() }

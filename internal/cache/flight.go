@@ -1,0 +1,119 @@
+package cache
+
+import "sync"
+
+// flightKey names what is loaded: a key of one database.
+type flightKey struct {
+	db  int
+	key string
+}
+
+// outcome is how a flight ended.
+type outcome struct {
+	value  []byte // nil: absent, or err
+	err    error
+	cached bool // it was in Redis after all
+	again  bool // not to be used: look again
+}
+
+// flight is one load of one key, and those who wait for it.
+type flight struct {
+	done chan struct{} // closed when out is set
+
+	// Guarded by flights.mu.
+	sealed  bool // its fill is on its way: no one may join any more
+	dropped bool // a client is about to write the key: the value must not be stored
+
+	out outcome // valid once done is closed
+}
+
+// flights holds the flights of a process. The zero value is ready.
+//
+// Why a value loaded before a client's write is not stored after it (W: the writing client's goroutine, F: the flight's):
+//
+//  1. F loads v1. W calls fence, F is not sealed: it is dropped, and forgotten, so that later readers begin another.
+//     F seals: dropped, so it stores nothing and tells its waiters to look again. W's write goes to Redis.
+//  2. F seals, then W calls fence: it waits until F is done, and so until Redis has acknowledged F's fill. Then W's write goes to Redis, after it.
+//  3. W has passed fence, its write is on its way. A reader begins F2, which loads what the source holds now. What the writer changed in
+//     the source before its write is in that; what it only wrote to Redis is found present by F2's look, or by its fill (NX),
+//     or, if it comes after the fill, overwrites it.
+type flights struct {
+	mu sync.Mutex
+	m  map[flightKey]*flight
+}
+
+// join returns the flight of k, and whether the caller has begun it and must end it. late tells that the flight is sealed: its value is older
+// than this reader, who must wait for its end (Redis is storing the value) and look again.
+func (fs *flights) join(k flightKey) (f *flight, begun, late bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f := fs.m[k]; f != nil {
+		return f, false, f.sealed
+	}
+	f = &flight{done: make(chan struct{})}
+	if fs.m == nil {
+		fs.m = map[flightKey]*flight{}
+	}
+	fs.m[k] = f
+	return f, true, false
+}
+
+// seal ends the time in which others may join, and tells whether the value may be stored.
+func (fs *flights) seal(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.sealed = true
+	return !f.dropped
+}
+
+// end publishes the outcome.
+func (fs *flights) end(k flightKey, f *flight, out outcome) {
+	fs.mu.Lock()
+	f.sealed = true
+	if fs.m[k] == f {
+		delete(fs.m, k)
+	}
+	fs.mu.Unlock()
+	f.out = out
+	close(f.done)
+}
+
+// fence drops the flight of k if it has not stored its value yet, and returns the flight to wait for otherwise.
+func (fs *flights) fence(k flightKey) *flight {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f := fs.m[k]
+	if f == nil {
+		return nil
+	}
+	if f.sealed {
+		return f
+	}
+	f.dropped = true
+	delete(fs.m, k)
+	return nil
+}
+
+// fenceAll does what fence does for every flight of the database, or of all databases if db is negative.
+func (fs *flights) fenceAll(db int) (wait []*flight) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for k, f := range fs.m {
+		if db >= 0 && k.db != db {
+			continue
+		}
+		if f.sealed {
+			wait = append(wait, f)
+			continue
+		}
+		f.dropped = true
+		delete(fs.m, k)
+	}
+	return wait
+}
+
+func (fs *flights) len() int {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return len(fs.m)
+}
