@@ -53,7 +53,7 @@ func (d *distribution) cumulative() (count uint64, le map[float64]uint64) {
 	bound := firstBucket
 	for i := range buckets {
 		count += d.counts[i]
-		le[bound.Seconds()] = count
+		le[float64(bound)/1e9] = count // Seconds() would round 1.6384 to 1.6383999999999999
 		bound *= 2
 	}
 	return count + d.counts[buckets], le
