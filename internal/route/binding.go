@@ -206,18 +206,14 @@ func convert(s string, col backend.Column) (any, error) {
 	return nil, errors.New("the column is " + typeName(col) + ", which no route can bind")
 }
 
-// markerGetter is the getter for a marker of a cql route, whose type only the source knows: an int part gives an int64, everything
-// else, literals too, a string, which drivers turn into the marker's type.
+// markerGetter is the getter for a marker of a cql route, whose type only the source knows: an int part alone gives an int64, everything
+// else a string.
 func markerGetter(e *expr, p *pattern) getter {
 	if t, one := e.single(); one && p.parts[t.part].kind == integer {
 		return func(m *Match, key []byte) (any, bool) {
 			v, ok := t.int(m, key)
 			return v, ok
 		}
-	}
-	if e.constant() {
-		v := e.terms[0].literal
-		return func(*Match, []byte) (any, bool) { return v, true }
 	}
 	return textGetter(e, backend.Column{Type: backend.Text})
 }

@@ -115,12 +115,16 @@ func (p *part) unambiguous() error {
 	return nil
 }
 
-func isName(s string) bool {
+// isName tells whether s can name a part: a letter or _, then letters, digits and _.
+func isName(s string) bool { return s != "" && leadingName(s) == s }
+
+// leadingName returns the name that s begins with, or "".
+func leadingName(s string) string {
 	for i := range len(s) {
 		c := s[i]
 		if !(c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || i > 0 && isDigit(c)) {
-			return false
+			return s[:i]
 		}
 	}
-	return s != ""
+	return s
 }

@@ -20,6 +20,9 @@ func (r *Route) compileMarkers() (problems []error) {
 	for _, name := range names {
 		i := slices.IndexFunc(given, func(b bind) bool { return b.column == name })
 		switch {
+		case i >= 0 && given[i].expr.constant():
+			bad("where %s %q: is the same for every key, and a marker's type is not known here; write it into the cql itself",
+				name, given[i].expr.src)
 		case i >= 0:
 			r.binds = append(r.binds, given[i])
 		case r.key.part(name) >= 0:
@@ -38,9 +41,7 @@ func (r *Route) compileMarkers() (problems []error) {
 
 // markers returns the names of a CQL statement's :name markers, each once, in order. Strings, quoted names and comments are skipped.
 func markers(cql string) (names []string, err error) {
-	if f := strings.Fields(cql); len(f) == 0 || !strings.EqualFold(f[0], "select") {
-		return nil, errors.New("is not a SELECT; the source is only ever read")
-	}
+	first := ""
 	for i := 0; i < len(cql); {
 		if n, err := skip(cql[i:]); err != nil {
 			return nil, err
@@ -54,17 +55,23 @@ func markers(cql string) (names []string, err error) {
 		case c == ';' && strings.TrimSpace(cql[i+1:]) != "":
 			return nil, errors.New("has more than one statement")
 		case c == ':':
-			end := i + 1
-			for end < len(cql) && isName(cql[i+1:end+1]) {
-				end++
-			}
-			if name := cql[i+1 : end]; name != "" && !slices.Contains(names, name) {
+			name := leadingName(cql[i+1:])
+			if name != "" && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
-			i = end
-			continue
+			i += len(name)
+		default:
+			if word := leadingName(cql[i:]); word != "" {
+				if first == "" {
+					first = word
+				}
+				i += len(word) - 1
+			}
 		}
 		i++
+	}
+	if !strings.EqualFold(first, "select") {
+		return nil, errors.New("is not a SELECT; the source is only ever read")
 	}
 	return names, nil
 }

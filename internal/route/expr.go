@@ -59,11 +59,7 @@ func compileExpr(s string, p *pattern) (expr, error) {
 // compileTerm parses what stands between the braces of an expression.
 func compileTerm(sg segment, p *pattern) (term, error) {
 	inner := strings.TrimSpace(sg.text)
-	end := 0
-	for end < len(inner) && (isName(inner[:end+1])) {
-		end++
-	}
-	name := inner[:end]
+	name := leadingName(inner)
 	t := term{part: p.part(name)}
 	if name == "" {
 		return t, &syntaxError{sg.col, fmt.Sprintf("{%s} does not begin with the name of a part", sg.text)}
@@ -71,7 +67,7 @@ func compileTerm(sg segment, p *pattern) (term, error) {
 	if t.part < 0 {
 		return t, &syntaxError{sg.col, fmt.Sprintf("the key has no part %q; %s", name, p.names(name))}
 	}
-	op := strings.TrimSpace(inner[end:])
+	op := strings.TrimSpace(inner[len(name):])
 	if op == "" {
 		return t, nil
 	}

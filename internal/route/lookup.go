@@ -14,7 +14,8 @@ type Lookup struct {
 	// Select is the route's query, the same pointer for every key; nil if the route is not yet bound.
 	Select *backend.Select
 	// Group is equal for lookups that one query can answer: the same Select and Where, each with an In of its own. Two lookups of one group
-	// may have equal In values (where {idx % 10} binds it, say). It is never "".
+	// may have equal In values (where {idx % 10} binds it, say). It is "" only while the route
+	// is not bound.
 	Group string
 	Where []any // the values of Select.Where, in its order
 	In    any   // the value of Select.In; nil where that is ""
