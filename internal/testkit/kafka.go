@@ -1,42 +1,59 @@
 package testkit
 
-import "testing"
+import (
+	"crypto/rand"
+	"os"
+	"strings"
+	"testing"
+
+	"forebay/internal/testkit/server"
+)
+
+// KafkaEnv names the environment variable that gives a running Kafka broker, as host:port.
+const KafkaEnv = "TEST_KAFKA_BROKER"
 
 // KafkaServer is one Kafka 4.1 broker, shared or private. Stop, Start, Kill, Pause and Resume are for private ones and fail
 // the test on a shared one.
 type KafkaServer struct {
+	control
 	// Broker is host:port.
 	Broker string
 }
 
+// sharedKafka is this binary's, if none was given.
+var sharedKafka once[string]
+
 // Kafka returns the broker shared by the run: TEST_KAFKA_BROKER, else one started once for this test binary. Use [Topic]
 // to be alone on it. Topics are not created by use.
-func Kafka(t testing.TB) *KafkaServer { panic("unfinished") }
-
-// NewKafka starts a private broker, which takes about 8 s, and removes it after the test.
-func NewKafka(t testing.TB) *KafkaServer { panic("unfinished") }
-
-// Topic is a topic name not used before. The topic does not exist yet.
-func Topic(t testing.TB) string { panic("unfinished") }
-
-// ReadTopic reads every partition of topic from its first record, splits the records' values into NDJSON lines, and returns
-// all lines so far once until says so; order holds within a partition. It waits for a topic that does not exist
-// yet, and fails t after 60 s.
-func ReadTopic(t testing.TB, broker, topic string, until func(lines [][]byte) bool) [][]byte {
-	panic("unfinished")
+func Kafka(t testing.TB) *KafkaServer {
+	t.Helper()
+	need(t, "Kafka")
+	broker, err := sharedKafka.get(func() (string, error) {
+		ctx := startContext(t)
+		if broker := os.Getenv(KafkaEnv); broker != "" {
+			return broker, wrap(KafkaEnv, server.KafkaReady(ctx, broker))
+		}
+		s, err := server.StartKafka(ctx)
+		if err != nil {
+			return "", err
+		}
+		return s.Broker, nil
+	})
+	must(t, err)
+	return &KafkaServer{control: control{t: t}, Broker: broker}
 }
 
-// Stop ends a private broker by SIGTERM and waits for it. Its data stays.
-func (s *KafkaServer) Stop() { panic("unfinished") }
+// NewKafka starts a private broker, which takes 5 to 10 s, and removes it after the test.
+func NewKafka(t testing.TB) *KafkaServer {
+	t.Helper()
+	need(t, "Kafka")
+	s, err := server.StartKafka(startContext(t))
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Remove()) })
+	return &KafkaServer{control: control{t, s}, Broker: s.Broker}
+}
 
-// Start starts a stopped or killed broker again on the same port with its data and waits until it answers.
-func (s *KafkaServer) Start() { panic("unfinished") }
-
-// Kill ends a private broker by SIGKILL.
-func (s *KafkaServer) Kill() { panic("unfinished") }
-
-// Pause stops a private broker by SIGSTOP.
-func (s *KafkaServer) Pause() { panic("unfinished") }
-
-// Resume ends a Pause.
-func (s *KafkaServer) Resume() { panic("unfinished") }
+// Topic is a topic name not used before. The topic does not exist yet.
+func Topic(testing.TB) string {
+	return "test." + strings.ToLower(rand.Text()[:16])
+}

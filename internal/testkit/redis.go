@@ -1,40 +1,88 @@
 package testkit
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
 
-// RedisServer is a private redis-server process. Its methods fail the test that started it.
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"forebay/internal/testkit/server"
+)
+
+// RedisServer is a private redis-server process.
 type RedisServer struct {
+	control
 	// Addr is host:port, or the socket's path for [RedisUnix].
 	Addr string
 	// Network is "tcp" or "unix".
 	Network string
+	// Pid is the process that the first start made.
+	Pid      int
+	password string
 }
 
 // Redis starts a private redis-server on a free port, empty and without persistence, with further arguments as on its
 // command line ("--maxmemory", "1mb"). It answers when Redis returns and is gone after the test.
-func Redis(t testing.TB, args ...string) *RedisServer { panic("unfinished") }
+func Redis(t testing.TB, args ...string) *RedisServer {
+	t.Helper()
+	return startRedis(t, "tcp", args)
+}
 
 // RedisUnix is [Redis] on a Unix socket only.
-func RedisUnix(t testing.TB, args ...string) *RedisServer { panic("unfinished") }
+func RedisUnix(t testing.TB, args ...string) *RedisServer {
+	t.Helper()
+	return startRedis(t, "unix", args)
+}
 
-// Stop ends the server by SIGTERM and waits for it. A stopped server stays stopped.
-func (s *RedisServer) Stop() { panic("unfinished") }
+func startRedis(t testing.TB, network string, args []string) *RedisServer {
+	t.Helper()
+	need(t, "redis-server")
+	s, err := server.StartRedis(startContext(t), network, args...)
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Remove()) })
+	r := &RedisServer{control: control{t, s}, Addr: s.Addr, Network: network, Pid: s.Pid()}
+	if i := slices.Index(args, "--requirepass"); i >= 0 && i+1 < len(args) {
+		r.password = args[i+1]
+	}
+	return r
+}
 
-// Start starts a stopped or killed server again, empty, on the same port, and waits until it answers.
-func (s *RedisServer) Start() { panic("unfinished") }
+// Do runs one command in database 0, as the default user, on a RESP3 connection of its own and returns go-redis's reply: nil for absent, else string,
+// int64, []any, map[any]any and so on. An error reply fails t.
+func (s *RedisServer) Do(t testing.TB, args ...any) any {
+	t.Helper()
+	client := s.Client()
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	reply, err := client.Do(ctx, args...).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		t.Fatalf("redis %v: %v", args, err)
+	}
+	return reply
+}
 
-// Kill ends the server by SIGKILL.
-func (s *RedisServer) Kill() { panic("unfinished") }
+// Client is a new go-redis client with a pool of its own, no retries, and deadlines that contexts set. The caller closes it.
+func (s *RedisServer) Client() *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Network: s.Network, Addr: s.Addr, Password: s.password,
+		MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+}
 
-// Pause stops the server by SIGSTOP: its connections stay open and the kernel accepts new ones, but nothing is answered.
-func (s *RedisServer) Pause() { panic("unfinished") }
-
-// Resume ends a Pause.
-func (s *RedisServer) Resume() { panic("unfinished") }
-
-// Do runs one command on a connection of its own and returns go-redis's reply: nil for absent, else string, int64,
-// []any, map[any]any and so on. An error reply fails t.
-func (s *RedisServer) Do(t testing.TB, args ...any) any { panic("unfinished") }
-
-// URL is the server as clients spell it: redis://host:port/0 or unix://path?db=0.
-func (s *RedisServer) URL() string { panic("unfinished") }
+// URL is the server as clients spell it: redis://host:port/0, or unix://path?db=0.
+func (s *RedisServer) URL() string {
+	auth := ""
+	if s.password != "" {
+		auth = ":" + s.password + "@"
+	}
+	if s.Network == "unix" {
+		return "unix://" + auth + s.Addr + "?db=0"
+	}
+	return "redis://" + auth + s.Addr + "/0"
+}
