@@ -35,7 +35,7 @@ type Sink interface {
 // Partitioned is a Sink whose destination decides the number of partitions (a Kafka topic).
 type Partitioned interface {
 	Sink
-	// Partitions waits until the destination's number of partitions is known, or ctx ends (0).
+	// Partitions waits until the destination's number of partitions is known, or ctx ends: then it is the number expected, or 0.
 	Partitions(ctx context.Context) int
 	// OnPartitions sets what is called, from any goroutine, when the number becomes known or changes. It is called once, before the
 	// first Write.
