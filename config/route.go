@@ -1,0 +1,129 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"forebay/internal/route"
+)
+
+// Route is one route as the file gives it. It has one of four forms: Table and Where with Value, Encode or Hash; CQL; or
+// Object.
+type Route struct {
+	Name   string        // unique; it labels metrics and events
+	Key    string        // the pattern
+	DB     int           // the Redis database whose keys it serves
+	Table  string        // "table" or "keyspace.table"
+	Where  []route.Bind  // in file order
+	CQL    string        // a whole SELECT
+	Value  string        // the column that is the value
+	Encode *route.Encode // nil: the column's bytes as stored
+	Object *Object       // nil: none
+	Hash   []string      // columns that are the fields of a hash
+	TTL    time.Duration // 0 takes Defaults.TTL
+	// Sliding makes each read extend the TTL.
+	Sliding bool
+}
+
+// Object is one large value in chunk rows. Both are templates over the key's parts.
+type Object struct {
+	Dataset string
+	Name    string
+}
+
+const (
+	wantName   = "1 to 64 of a-z 0-9 . _ -"
+	wantTable  = "table or keyspace.table"
+	wantColumn = "a column's name"
+	wantKey    = "a pattern, at most 1024 bytes"
+	wantCQL    = "one SELECT"
+)
+
+// fields is the table of a route's scalar and list fields, bound to r.
+func (r *Route) fields(path string) []field {
+	return []field{
+		{path + ".name", "Name of the route in metrics and events; unique.", text{&r.Name, wantName, routeName}},
+		{path + ".key", "Pattern of the keys it serves. {part} is text up to the next literal, {part:int}, {part:uuid}, {part:hex}, {part:rest} and {part:a|b} are typed; {{x}} is a literal hash tag. The first route in the file that matches wins.", text{&r.Key, wantKey, keyPattern}},
+		{path + ".db", "Redis database whose keys it serves. Default 0.", whole{&r.DB, 0, 16383}},
+		{path + ".table", "Table that is read, with where.", text{&r.Table, wantTable, tableName}},
+		{path + ".cql", "Instead of table: a whole SELECT with :name markers, each bound to the part of that name or to where's.", text{&r.CQL, wantCQL, selectOnly}},
+		{path + ".value", "Column that is the value, its bytes as stored.", text{&r.Value, wantColumn, printable}},
+		{path + ".hash", "Instead of value: columns that are the fields of a hash.", list{&r.Hash, wantColumn, column}},
+		{path + ".ttl", "How long a filled value lives in Redis. Default defaults.ttl. {after: 15m, sliding: true} extends it at each read.", span{&r.TTL, time.Millisecond, MaxTTL, false}},
+	}
+}
+
+// Specs returns the routes in file order with the defaults applied. Object and hash routes, which a [route.Spec] cannot say,
+// are left out: see [Config.Refused].
+func (c *Config) Specs() []route.Spec {
+	specs := make([]route.Spec, 0, len(c.Routes))
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		if r.Object != nil || len(r.Hash) > 0 {
+			continue
+		}
+		specs = append(specs, route.Spec{
+			Name: r.Name, Key: r.Key, DB: r.DB,
+			Table: r.Table, Where: r.Where, CQL: r.CQL, Value: r.Value, Encode: r.Encode,
+			TTL: c.ttl(r), Jitter: c.Defaults.Jitter,
+		})
+	}
+	return specs
+}
+
+// ttl is the route's own TTL or the default.
+func (c *Config) ttl(r *Route) time.Duration {
+	if r.TTL == 0 {
+		return c.Defaults.TTL
+	}
+	return r.TTL
+}
+
+func routeName(s string) error {
+	if s == "" || len(s) > 64 || !only(s, "._-") || strings.ToLower(s) != s {
+		return errors.New("want " + wantName)
+	}
+	return nil
+}
+
+// keyPattern bounds the pattern; its grammar is checked by whoever compiles it.
+func keyPattern(s string) error {
+	if s == "" || len(s) > 1024 || printable(s) != nil {
+		return errors.New("want " + wantKey)
+	}
+	return nil
+}
+
+func tableName(s string) error {
+	if s == "" {
+		return nil
+	}
+	keyspace, table, qualified := strings.Cut(s, ".")
+	if !qualified {
+		keyspace, table = "", s
+	}
+	if table == "" || (qualified && keyspace == "") || identifier(keyspace) != nil || identifier(table) != nil {
+		return errors.New("want " + wantTable)
+	}
+	return nil
+}
+
+func column(s string) error {
+	if s == "" || printable(s) != nil {
+		return errors.New("want " + wantColumn)
+	}
+	return nil
+}
+
+// selectOnly refuses anything that could write: Forebay never does.
+func selectOnly(s string) error {
+	if s == "" {
+		return nil
+	}
+	verb := strings.Fields(s + " ")
+	if len(verb) < 2 || !strings.EqualFold(verb[0], "select") {
+		return errors.New("want " + wantCQL + ": Forebay never writes to the source")
+	}
+	return nil
+}
