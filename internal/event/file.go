@@ -94,6 +94,13 @@ func (f *File) Healthy() error {
 	return f.err
 }
 
+// Waiting is how many bytes are taken and not yet written.
+func (f *File) Waiting() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.pending) + f.busy
+}
+
 // Close writes what waits and closes the file. A disk that blocks outlives ctx: then the error is ctx's, and the writer ends when the disk does.
 func (f *File) Close(ctx context.Context) error {
 	f.mu.Lock()
@@ -191,14 +198,14 @@ func (f *File) append(gaps, chunk []byte) error {
 	return nil
 }
 
-// rotate begins a new file, keeping the present one as the one before.
+// rotate begins a new file, keeping the present one as the one before. While it cannot, nothing is written: the size is a promise.
 func (f *File) rotate() error {
 	if f.file != nil {
+		if err := os.Rename(f.opt.Path, f.opt.Path+".1"); err != nil {
+			return fmt.Errorf("rotate event file: %w", err)
+		}
 		err := f.file.Close()
 		f.file = nil
-		if err == nil {
-			err = os.Rename(f.opt.Path, f.opt.Path+".1")
-		}
 		if err != nil {
 			return fmt.Errorf("rotate event file: %w", err)
 		}

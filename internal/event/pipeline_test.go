@@ -1,0 +1,385 @@
+package event_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"forebay/internal/event"
+)
+
+func TestEveryEventArrivesOnceAndInItsClientsOrder(t *testing.T) {
+	t.Parallel()
+	const clients, each = 8, 5000
+	sink := &memory{}
+	var observed atomic.Int64
+	p := event.New(event.Options{
+		Proxy: "p1", Partitions: 5, QueueBytes: 1 << 30, FlushEvery: time.Millisecond, Sinks: []event.Sink{sink},
+		Observe: func(v *event.View) {
+			if v.Kind == event.Hit || v.Kind == event.Load {
+				observed.Add(1)
+			}
+		},
+	})
+	p.Start()
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			var mu sync.Mutex
+			r := p.NewRecorder(&mu)
+			for i := range each {
+				mu.Lock()
+				if i == 0 {
+					r.SetSession(fmt.Sprint("s", c))
+				}
+				r.Record(&event.Event{Kind: event.Hit, Key: fmt.Appendf(nil, "k:%d", i%7), Bytes: int64(i)})
+				mu.Unlock()
+				if i%100 == 0 {
+					p.Record(&event.Event{Kind: event.Load, Key: fmt.Appendf(nil, "c%d:%d", c, i), Rows: 1})
+				}
+			}
+			mu.Lock()
+			r.Close()
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	closed(t, p)
+
+	if r := sink.verify(t); r.Lost != 0 {
+		t.Fatalf("lost %d", r.Lost)
+	}
+	if want := int64(clients * (each + each/100)); observed.Load() != want {
+		t.Errorf("observed %d, want %d", observed.Load(), want)
+	}
+	hits := 0
+	last := map[string]int64{}    // by session and partition: Bytes, which counts up
+	partition := map[string]int{} // by key
+	for _, w := range sink.events(t) {
+		if w.Key != "" {
+			if was, ok := partition[w.Key]; ok && was != w.Partition {
+				t.Fatalf("key %s in partitions %d and %d", w.Key, was, w.Partition)
+			}
+			partition[w.Key] = w.Partition
+			if want := event.PartitionOf([]byte(w.Key), 5); w.Partition != want {
+				t.Fatalf("key %s in partition %d, want %d", w.Key, w.Partition, want)
+			}
+		}
+		if w.Kind != "hit" {
+			continue
+		}
+		hits++
+		of := fmt.Sprint(w.Session, "/", w.Partition)
+		if before, ok := last[of]; ok && w.Bytes <= before {
+			t.Fatalf("session and partition %s: event %d after %d", of, w.Bytes, before)
+		}
+		last[of] = w.Bytes
+	}
+	if hits != clients*each {
+		t.Errorf("%d hits, want %d", hits, clients*each)
+	}
+}
+
+func TestRecordAllocatesNothing(t *testing.T) {
+	p := event.New(event.Options{QueueBytes: 1 << 30})
+	var mu sync.Mutex
+	r := p.NewRecorder(&mu)
+	ev := event.Event{Kind: event.Hit, Origin: event.FromNear, Key: []byte("mnist:train:41999"), Route: "mnist", Bytes: 3136}
+	if n := testing.AllocsPerRun(100, func() { r.Record(&ev) }); n != 0 {
+		t.Errorf("Recorder.Record allocates %v times", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { p.Record(&ev) }); n != 0 {
+		t.Errorf("Pipeline.Record allocates %v times", n)
+	}
+}
+
+func TestEventLeavesItsRecorderOnTheTimer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memory{}
+		p := event.New(event.Options{Sinks: []event.Sink{sink}})
+		p.Start()
+		defer closed(t, p)
+		var mu sync.Mutex
+		r := p.NewRecorder(&mu)
+		for round := 1; round <= 3; round++ {
+			mu.Lock()
+			r.Record(&event.Event{Kind: event.Hit, Key: []byte("k")})
+			mu.Unlock()
+			time.Sleep(49 * time.Millisecond)
+			synctest.Wait()
+			if got := len(sink.events(t)); got != round-1 {
+				t.Fatalf("%d events before the timer, want %d", got, round-1)
+			}
+			time.Sleep(2 * time.Millisecond)
+			synctest.Wait()
+			if got := len(sink.events(t)); got != round {
+				t.Fatalf("%d events after the timer, want %d", got, round)
+			}
+		}
+	})
+}
+
+// A pump that stands still fills the queue. What does not fit uses up its seqs, is told of by a gap in each partition, and is observed.
+func TestFullQueueBecomesAGapInEachPartition(t *testing.T) {
+	t.Parallel()
+	const total = 20000
+	sink := &memory{gate: make(chan struct{}), entered: make(chan struct{}, 1)}
+	var hits, lost atomic.Int64
+	p := event.New(event.Options{
+		Partitions: 3, QueueBytes: 256 << 10, Sinks: []event.Sink{sink},
+		Observe: func(v *event.View) {
+			switch v.Kind {
+			case event.Hit:
+				hits.Add(1)
+			case event.Gap:
+				lost.Add(v.Count)
+			}
+		},
+	})
+	p.Start()
+	record := func(i int) {
+		p.Record(&event.Event{Kind: event.Hit, Key: fmt.Appendf(nil, "key:%d", i)})
+	}
+	record(0)
+	<-sink.entered
+	for i := 1; i < total; i++ {
+		record(i)
+	}
+	if got := p.Stats().QueueBytes; got > 256<<10 {
+		t.Errorf("queue holds %d bytes", got)
+	}
+	close(sink.gate)
+	closed(t, p)
+
+	r := sink.verify(t)
+	if r.Lost == 0 || r.Lost != lost.Load() || r.Lost != p.Stats().Dropped {
+		t.Errorf("lost %d, observed %d, counted %d", r.Lost, lost.Load(), p.Stats().Dropped)
+	}
+	if got := r.Lines - 3 + r.Lost; got != total { // 3 ends
+		t.Errorf("lines and lost events make %d, want %d", got, total)
+	}
+	if hits.Load() != total {
+		t.Errorf("observed %d hits, want %d", hits.Load(), total)
+	}
+	for _, s := range r.Streams {
+		// A second, if what the recorders still held came before the pump had emptied the queue.
+		if n := len(s.Gaps); n != 1 && n != 2 {
+			t.Errorf("partition %d has gaps %v, want one or two", s.Partition, s.Gaps)
+		}
+	}
+}
+
+func TestRefusedBatchesBecomeAGapOfThatSinkAlone(t *testing.T) {
+	t.Parallel()
+	whole, picky := &memory{}, &memory{}
+	p := event.New(event.Options{Partitions: 2, Sinks: []event.Sink{whole, picky}})
+	p.Start()
+	burst := func() {
+		for i := range 100 {
+			p.Record(&event.Event{Kind: event.Miss, Result: event.Loaded, Key: fmt.Appendf(nil, "key:%d", i)})
+		}
+		if err := p.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	burst()
+	picky.setRefuse(true)
+	burst()
+	burst()
+	picky.setRefuse(false)
+	burst()
+	closed(t, p)
+
+	if r := whole.verify(t); r.Lost != 0 || r.Lines != 402 {
+		t.Errorf("whole sink: %+v", r)
+	}
+	r := picky.verify(t)
+	if r.Lost != 200 || r.Lines != 202 || p.Stats().Refused != 200 {
+		t.Errorf("picky sink: %+v, refused %d", r, p.Stats().Refused)
+	}
+	for _, w := range picky.events(t) {
+		if w.Kind == "gap" && (w.Reason != "dropped" || w.By != "memory") {
+			t.Errorf("gap %+v", w)
+		}
+	}
+}
+
+func TestSummariesCountHitsASecondByRouteAndSession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memory{}
+		var observed atomic.Int64
+		p := event.New(event.Options{
+			SummarizeHits: true, Sinks: []event.Sink{sink},
+			Observe: func(*event.View) { observed.Add(1) },
+		})
+		p.Start()
+		for i := range 30 {
+			p.Record(&event.Event{Kind: event.Hit, Route: "mnist", Session: fmt.Sprint("s", i%2), Key: []byte{'k', byte(i)}, Bytes: 10})
+		}
+		p.Record(&event.Event{Kind: event.Miss, Route: "mnist", Session: "s0", Key: []byte("k")})
+		time.Sleep(1100 * time.Millisecond)
+		synctest.Wait()
+		got := sink.events(t)
+		if len(got) != 3 || observed.Load() != 31 {
+			t.Fatalf("%d lines, %d observed: %+v", len(got), observed.Load(), got)
+		}
+		for _, w := range got {
+			if w.Kind == "hit" && (w.Count != 15 || w.Bytes != 150 || w.Route != "mnist" || !strings.HasPrefix(w.Session, "s")) {
+				t.Errorf("summary %+v", w)
+			}
+		}
+		closed(t, p)
+		sink.verify(t)
+	})
+}
+
+func TestCheckpointsAndEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memory{}
+		p := event.New(event.Options{Partitions: 2, Sinks: []event.Sink{sink}})
+		p.Start()
+		p.Record(&event.Event{Kind: event.Hit, Key: []byte("k")})
+		at := event.PartitionOf([]byte("k"), 2)
+		time.Sleep(35 * time.Second) // one checkpoint: nothing came after it
+		closed(t, p)
+		sink.verify(t)
+		want := map[int]string{at: "hit 1, checkpoint 2, end 3", 1 - at: "end 1"}
+		got := map[int][]string{}
+		for _, w := range sink.events(t) {
+			got[w.Partition] = append(got[w.Partition], fmt.Sprint(w.Kind, " ", w.Seq))
+		}
+		for partition, list := range want {
+			if s := strings.Join(got[partition], ", "); s != list {
+				t.Errorf("partition %d: %s, want %s", partition, s, list)
+			}
+		}
+	})
+}
+
+// topic is a sink that knows its number of partitions, from the time that known is closed.
+type topic struct {
+	memory
+	known  chan struct{}
+	n      int
+	notify func(int)
+}
+
+func (s *topic) OnPartitions(f func(int)) { s.notify = f }
+
+func (s *topic) Partitions(ctx context.Context) int {
+	select {
+	case <-s.known:
+		return s.n
+	case <-ctx.Done():
+		return 0
+	}
+}
+
+func TestPartitionsOfTheSinkComeBeforeTheFirstSeq(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink := &topic{known: make(chan struct{}), n: 4}
+		p := event.New(event.Options{Boot: 7, Partitions: 2, Sinks: []event.Sink{sink}})
+		p.Start()
+		p.Record(&event.Event{Kind: event.Hit, Key: []byte("k")})
+		time.Sleep(time.Second)
+		close(sink.known)
+		closed(t, p)
+		if r := sink.verify(t); len(r.Streams) != 4 || r.Streams[0].Boot != 7 {
+			t.Errorf("streams %+v, want 4 of boot 7", r.Streams)
+		}
+	})
+}
+
+func TestChangeOfPartitionsEndsTheBootAndBeginsTheNext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sink := &topic{known: make(chan struct{}), n: 4}
+		p := event.New(event.Options{Boot: 7, Partitions: 2, Sinks: []event.Sink{sink}})
+		p.Start()
+		p.Record(&event.Event{Kind: event.Hit, Key: []byte("k")})
+		time.Sleep(3 * time.Second) // longer than PartitionWait
+		synctest.Wait()
+		sink.notify(4)
+		synctest.Wait()
+		p.Record(&event.Event{Kind: event.Hit, Key: []byte("k")})
+		closed(t, p)
+		r := sink.verify(t)
+		if len(r.Streams) != 6 || r.Streams[1].Boot != 7 || r.Streams[2].Boot <= 7 {
+			t.Errorf("streams %+v, want 2 of boot 7 and 4 of a later one", r.Streams)
+		}
+	})
+}
+
+func TestCloseWithoutStartAndTwice(t *testing.T) {
+	t.Parallel()
+	p := event.New(event.Options{})
+	closed(t, p)
+	p.Start()
+	p.Record(&event.Event{Kind: event.Hit})
+	closed(t, p)
+	closed(t, p)
+	p.Record(&event.Event{Kind: event.Hit}) // nobody's, and harmless
+	if err := p.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	now := time.Now()
+	for _, mode := range []string{"given time", "own time", "pipeline"} {
+		b.Run(mode, func(b *testing.B) {
+			p := event.New(event.Options{QueueBytes: 64 << 10})
+			var mu sync.Mutex
+			r := p.NewRecorder(&mu)
+			ev := event.Event{Kind: event.Hit, Origin: event.FromNear, Key: []byte("mnist:train:41999"), Route: "mnist", Bytes: 3136}
+			if mode == "given time" {
+				ev.Time = now
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if mode == "pipeline" {
+					p.Record(&ev)
+				} else {
+					r.Record(&ev)
+				}
+			}
+		})
+	}
+}
+
+// discard is a sink that takes everything and keeps nothing.
+type discard struct{ memory }
+
+func (*discard) Write(event.Batch) bool { return true }
+
+func BenchmarkCarry(b *testing.B) {
+	p := event.New(event.Options{Partitions: 6, QueueBytes: 1 << 30, Sinks: []event.Sink{&discard{}}})
+	p.Start()
+	var mu sync.Mutex
+	r := p.NewRecorder(&mu)
+	ev := event.Event{
+		Kind: event.Hit, Origin: event.FromNear, Key: []byte("mnist:train:41999"), Route: "mnist",
+		Bytes: 3136, Duration: 5 * time.Microsecond, Time: time.Now(),
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		mu.Lock()
+		r.Record(&ev)
+		mu.Unlock()
+	}
+	if err := p.Flush(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	if err := p.Close(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+}
