@@ -84,12 +84,17 @@ func (d *Digits) Table(ctx context.Context, name string) (*backend.Table, error)
 	return d.table, nil
 }
 
-// Prepare checks that the select names columns of the table and gives its whole partition key.
+// Prepare checks that the select names columns of the table and gives its whole partition key. Its errors wrap ErrSourceInvalid,
+// and ErrNoTable for another table.
 func (d *Digits) Prepare(ctx context.Context, q *backend.Select) ([]backend.Column, error) {
 	if err := d.usable(ctx); err != nil {
 		return nil, err
 	}
-	return d.check(q)
+	cols, err := d.check(q)
+	if err != nil {
+		return nil, fmt.Errorf("check query: %w: %w", backend.ErrSourceInvalid, err)
+	}
+	return cols, nil
 }
 
 // Ping succeeds until Close.
@@ -112,10 +117,10 @@ func (d *Digits) usable(ctx context.Context) error {
 // check reports the result columns of a select, or everything that is wrong with it.
 func (d *Digits) check(q *backend.Select) ([]backend.Column, error) {
 	if q.CQL != "" {
-		return nil, errors.New("check query: the bundled digits cannot run cql: use table, where and value, or configure source.cassandra")
+		return nil, errors.New("the bundled digits cannot run cql: use table, where and value, or configure source.cassandra")
 	}
 	if q.Table == nil || q.Table.Name != digitsTable || (q.Table.Keyspace != "" && q.Table.Keyspace != digitsKeyspace) {
-		return nil, fmt.Errorf("check query: %w: the bundled digits have one table, %q", backend.ErrNoTable, digitsTable)
+		return nil, fmt.Errorf("%w: the bundled digits have one table, %q", backend.ErrNoTable, digitsTable)
 	}
 	var problems []error
 	cols := make([]backend.Column, 0, len(q.Columns))
@@ -132,7 +137,7 @@ func (d *Digits) check(q *backend.Select) ([]backend.Column, error) {
 	}
 	problems = append(problems, d.checkKey(q)...)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("check query: %w", errors.Join(problems...))
+		return nil, errors.Join(problems...)
 	}
 	return cols, nil
 }

@@ -7,14 +7,11 @@ import (
 	"forebay/backend"
 )
 
-// Load answers from memory. Values bound to a column of the wrong type, or fewer of them than the select names, are an
-// error that wraps ErrSourceInvalid.
+// Load answers from memory. A select that Prepare refuses, values of the wrong type, and fewer values than the select names are
+// errors that wrap ErrSourceInvalid.
 func (d *Digits) Load(ctx context.Context, q *backend.Select, where, in []any, each func(i int, row backend.Row) error) error {
-	if err := d.usable(ctx); err != nil {
+	if _, err := d.Prepare(ctx, q); err != nil {
 		return err
-	}
-	if _, err := d.check(q); err != nil {
-		return fmt.Errorf("%w: %w", backend.ErrSourceInvalid, err)
 	}
 	p, err := bindPartition(q, where)
 	if err != nil {

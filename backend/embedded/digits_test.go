@@ -1,16 +1,20 @@
 package embedded_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"hash/crc32"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
 
 	"forebay/backend"
 	"forebay/backend/embedded"
+	"forebay/examples/digits"
 )
 
 // firstTrain is what scikit-learn's load_digits().images[0] holds, a zero.
@@ -166,8 +170,8 @@ func TestDigitsRefusesASelectItCannotRun(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := d.Prepare(t.Context(), &tt.q)
-			if err == nil {
-				t.Fatal("accepted")
+			if !errors.Is(err, backend.ErrSourceInvalid) {
+				t.Fatalf("prepare: %v, want ErrSourceInvalid", err)
 			}
 			for _, want := range tt.want {
 				if !strings.Contains(err.Error(), want) {
@@ -242,4 +246,30 @@ func TestDefaultRoutesFitTheTable(t *testing.T) {
 			t.Errorf("route %s: ttl %v, jitter %v", r.Name, r.TTL, r.Jitter)
 		}
 	}
+}
+
+// unzipSplit returns the raw elements of a split's images and labels: the end of each member, after the header.
+func unzipSplit(t *testing.T, name string) (images, labels []byte) {
+	t.Helper()
+	npz, err := digits.NPZ(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := zip.NewReader(bytes.NewReader(npz), int64(len(npz)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples := map[string]int{"train": 1437, "test": 360}[name]
+	last := func(member string, bytes int) []byte {
+		f, err := archive.Open(member)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[len(all)-samples*bytes:]
+	}
+	return last("images.npy", 64), last("labels.npy", 8)
 }

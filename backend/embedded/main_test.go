@@ -61,10 +61,12 @@ func TestRedisServerDiesWithAKilledForebay(t *testing.T) {
 	})
 	c := redis.NewClient(&redis.Options{Network: "unix", Addr: addr, MaxRetries: -1})
 	defer func() { _ = c.Close() }()
-	pid := pidOf(t, c)
+	if err := c.Ping(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = holder.Wait() // always "signal: killed"
-	await(t, "the orphan to end", func() bool { return !alive(pid) })
+	await(t, "the orphan to end", func() bool { return c.Ping(t.Context()).Err() != nil })
 }

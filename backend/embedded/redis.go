@@ -26,7 +26,7 @@ type Options struct {
 	// MaxMemory bounds the data, in bytes; at least 4 MiB. 0: DefaultMaxMemory.
 	MaxMemory int64
 	// OnEvict is told of each key that the in-process stand-in removed: its time was over (expired) or memory was short. The calls
-	// come from one goroutine, one at a time; key is the callee's own. A redis-server does not call it: it publishes keyspace
+	// come from one goroutine, one at a time, which Close waits for; key is the callee's own. A redis-server does not call it: it publishes keyspace
 	// notifications. nil: nobody is told.
 	OnEvict func(db int, key []byte, expired bool)
 	// Log hears of the process being started again, and why. nil: nothing is logged.
