@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -70,6 +71,17 @@ func TestFileMistakes(t *testing.T) {
 				t.Errorf("got:\n%s\nwant: %s", strings.Join(lines, "\n"), tt.want)
 			}
 		})
+	}
+}
+
+func TestMistakesAreCounted(t *testing.T) {
+	var text strings.Builder
+	for i := range 250 {
+		fmt.Fprintf(&text, "key-%d: 1\n", i)
+	}
+	_, lines := parse(t, text.String(), nil, nil)
+	if len(lines) != 201 || lines[200] != "and 50 more problems" {
+		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
 }
 

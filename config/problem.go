@@ -66,7 +66,11 @@ func (o origin) String() string {
 // problems collects what is wrong, once for each field and place.
 type problems struct {
 	list []Problem
+	more int // beyond maxProblems
 }
+
+// maxProblems bounds the list: a file that is something else altogether is not told line by line.
+const maxProblems = 200
 
 // add reports a problem at a known place. Duplicates of one field and place are dropped: the first says more.
 func (ps *problems) add(at origin, path, value, reason string) {
@@ -74,6 +78,10 @@ func (ps *problems) add(at origin, path, value, reason string) {
 		if p.Path == path && p.Origin == at.name && p.Line == at.line {
 			return
 		}
+	}
+	if len(ps.list) == maxProblems {
+		ps.more++
+		return
 	}
 	ps.list = append(ps.list, Problem{Origin: at.name, Line: at.line, Path: path, Value: value, Reason: reason})
 }
@@ -105,5 +113,8 @@ func (ps *problems) err() error {
 		// What has no line comes last.
 		return cmp.Compare(uint(a.Line)-1, uint(b.Line)-1)
 	})
+	if ps.more > 0 {
+		list = append(list, Problem{Reason: "and " + strconv.Itoa(ps.more) + " more problems"})
+	}
 	return &Error{Problems: list}
 }

@@ -2,15 +2,13 @@ package config_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"net/http/httptest"
-
-	"crypto/x509"
-	"encoding/pem"
 
 	"forebay/config"
 )

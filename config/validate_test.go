@@ -64,7 +64,7 @@ func TestBounds(t *testing.T) {
 		{"events.buffer_bytes", "1", "1B: want 1MiB to 64GiB"},
 		{"events.recent", "-1", "want 0 to 1000000"},
 		{"near.max_bytes", "0", ""},
-		{"near.max_bytes", "1", "want 0 (off), or 1MiB to 1TiB"},
+		{"near.max_bytes", "1", "want 0 (none), or 1MiB to 1TiB"},
 		{"defaults.ttl", "30d", ""},
 		{"defaults.ttl", "0", "want 1ms to 30d"},
 		{"defaults.ttl", "720h1ms", "want 1ms to 30d"},

@@ -223,7 +223,7 @@ func within[T int | int64 | float64 | time.Duration](v, low, high T, bound func(
 
 func orZero(zero bool, bound string) string {
 	if zero {
-		return "0 (off), or " + bound
+		return "0 (none), or " + bound
 	}
 	return bound
 }
