@@ -28,26 +28,22 @@ type CassandraServer struct {
 }
 
 // sharedCassandra is this binary's, if none was given.
-var sharedCassandra once[string]
+var sharedCassandra once[*server.Cassandra]
 
 // Cassandra returns the server shared by the run: TEST_CASSANDRA_ADDR, else one started once for this test binary. Use
 // [Keyspace] to be alone on it.
 func Cassandra(t testing.TB) *CassandraServer {
 	t.Helper()
 	need(t, "Cassandra")
-	addr, err := sharedCassandra.get(func() (string, error) {
+	s, err := sharedCassandra.get(func() (*server.Cassandra, error) {
 		ctx := startContext(t)
 		if addr := os.Getenv(CassandraEnv); addr != "" {
-			return addr, wrap(CassandraEnv, server.CassandraReady(ctx, addr))
+			return &server.Cassandra{Addr: addr}, wrap(CassandraEnv, server.CassandraReady(ctx, addr))
 		}
-		s, err := server.StartCassandra(ctx)
-		if err != nil {
-			return "", err
-		}
-		return s.Addr, nil
+		return server.StartCassandra(ctx)
 	})
 	must(t, err)
-	return &CassandraServer{control: control{t: t}, Addr: addr}
+	return &CassandraServer{control: control{t: t}, Addr: s.Addr}
 }
 
 // wrap says which variable named a server that does not answer.

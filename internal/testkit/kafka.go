@@ -21,26 +21,22 @@ type KafkaServer struct {
 }
 
 // sharedKafka is this binary's, if none was given.
-var sharedKafka once[string]
+var sharedKafka once[*server.Kafka]
 
 // Kafka returns the broker shared by the run: TEST_KAFKA_BROKER, else one started once for this test binary. Use [Topic]
 // to be alone on it. Topics are not created by use.
 func Kafka(t testing.TB) *KafkaServer {
 	t.Helper()
 	need(t, "Kafka")
-	broker, err := sharedKafka.get(func() (string, error) {
+	s, err := sharedKafka.get(func() (*server.Kafka, error) {
 		ctx := startContext(t)
 		if broker := os.Getenv(KafkaEnv); broker != "" {
-			return broker, wrap(KafkaEnv, server.KafkaReady(ctx, broker))
+			return &server.Kafka{Broker: broker}, wrap(KafkaEnv, server.KafkaReady(ctx, broker))
 		}
-		s, err := server.StartKafka(ctx)
-		if err != nil {
-			return "", err
-		}
-		return s.Broker, nil
+		return server.StartKafka(ctx)
 	})
 	must(t, err)
-	return &KafkaServer{control: control{t: t}, Broker: broker}
+	return &KafkaServer{control: control{t: t}, Broker: s.Broker}
 }
 
 // NewKafka starts a private broker, which takes 5 to 10 s, and removes it after the test.

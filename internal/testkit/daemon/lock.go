@@ -9,6 +9,7 @@ import (
 )
 
 // Lock is an exclusive lock on a file, held across processes and given up by the kernel when its holder dies.
+// Keep it reachable: collected as garbage, it is given up too.
 type Lock struct{ f *os.File }
 
 // LockFile waits for the lock on path, whose folder is made if it is missing.

@@ -33,8 +33,8 @@ var ErrTimeout = errors.New("process still running")
 // Process is a running program and its guard. Its methods are safe for concurrent use.
 type Process struct {
 	pid   int
-	guard int      // the guard's pid
-	leash *os.File // the writing end of the guard's pipe
+	guard int // the guard's pid
+	leash int // the writing end of the guard's pipe
 
 	mu     sync.Mutex
 	status *syscall.WaitStatus // set once the program has ended and was reaped
@@ -60,7 +60,7 @@ func StartProcess(cmd *exec.Cmd, folder string) (*Process, error) {
 }
 
 func (p *Process) startGuard(folder string) error {
-	r, w, err := os.Pipe()
+	r, w, err := pipe()
 	if err != nil {
 		return fmt.Errorf("make a pipe for the guard: %w", err)
 	}
@@ -70,12 +70,31 @@ func (p *Process) startGuard(folder string) error {
 	guard.Dir = "/"
 	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: p.pid}
 	if err := guard.Start(); err != nil {
-		w.Close()
+		_ = syscall.Close(w)
 		return fmt.Errorf("start guard: %w", err)
 	}
 	p.guard, p.leash = guard.Process.Pid, w
 	_ = guard.Process.Release()
 	return nil
+}
+
+// pipe returns the writing end as a bare descriptor. An os.File would be closed by the garbage collector once nobody
+// holds the Process any more, and the guard would take that for this process's death:
+//
+//  1. A test binary starts a server for all its tests and keeps only its address.
+//  2. The collector finds the Process and its os.File unreachable and closes the file.
+//  3. The guard kills the server in the middle of a test.
+func pipe() (r *os.File, w int, err error) {
+	var ends [2]int
+	// As os.Pipe does where there is no pipe2: no fork between making the ends and marking them close-on-exec.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := syscall.Pipe(ends[:]); err != nil {
+		return nil, 0, err
+	}
+	syscall.CloseOnExec(ends[0])
+	syscall.CloseOnExec(ends[1])
+	return os.NewFile(uintptr(ends[0]), "guard"), ends[1], nil
 }
 
 // Pid is the program's process id, which is also its group's.
@@ -157,11 +176,11 @@ func (p *Process) Close() error {
 	p.mu.Unlock()
 
 	_, err := p.Wait(time.Minute)
-	if p.leash != nil {
+	if p.guard != 0 {
 		if _, werr := wait4(p.guard, 0); werr != nil && err == nil {
 			err = fmt.Errorf("reap guard: %w", werr)
 		}
-		p.leash.Close()
+		_ = syscall.Close(p.leash)
 	}
 	return err
 }

@@ -56,7 +56,7 @@ func launch(ctx context.Context, program Program) (_ *Server, err error) {
 			s.Remove()
 		}
 	}()
-	if s.Dir, err = os.MkdirTemp("", "forebay-"+program.Name+"-"); err != nil {
+	if s.Dir, err = os.MkdirTemp("", "forebay-test-"+program.Name+"-"); err != nil {
 		return nil, fmt.Errorf("make folder for %s: %w", program.Name, err)
 	}
 	for range program.Ports {
