@@ -151,6 +151,9 @@ func TestSecretsComeFromFiles(t *testing.T) {
 	if shown := string(c.Show()); strings.Contains(shown, "pass word") || !strings.Contains(shown, good) {
 		t.Errorf("show:\n%s", shown)
 	}
+	if again := loaded(t, bare(c), nil, nil); string(again.Redis.Password) != "pass word " {
+		t.Error("what is shown does not read the file again")
+	}
 	for name, tt := range map[string]struct{ text, want string }{
 		"both":    {"redis:\n  password: hunter2\n  password_file: " + good, "forebay.yaml:3: redis.password_file: "},
 		"empty":   {"redis: {password_file: " + empty + "}", "it is empty"},
