@@ -19,8 +19,10 @@ func TestSpecsOfTheContractsExample(t *testing.T) {
 		{
 			Name: "mnist", Key: "mnist:{split:train|test}:{idx:int}", Table: "samples", Value: "data",
 			Where: []route.Bind{
-				{Column: "dataset", Expr: "mnist"}, {Column: "split", Expr: "{split}"},
-				{Column: "shard", Expr: "{idx / 1024}"}, {Column: "idx", Expr: "{idx}"},
+				{Column: "dataset", Expr: "mnist"},
+				{Column: "split", Expr: "{split}"},
+				{Column: "shard", Expr: "{idx / 1024}"},
+				{Column: "idx", Expr: "{idx}"},
 			},
 			TTL: time.Hour, Jitter: 0.1,
 		},
