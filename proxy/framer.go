@@ -32,6 +32,7 @@ const (
 type framer struct {
 	maxArgs  int64 // words of one command
 	maxBytes int64 // bytes of one word
+	whole    bool  // the frame at hand is gathered however large it is
 
 	begun bool  // the fields below are those of a frame whose count was read
 	pos   int64 // how far the frame was followed
@@ -67,10 +68,10 @@ func (f *framer) next(b []byte) (n int, kind frameKind, err error) {
 	}
 	if f.args == 0 {
 		n := int(f.pos)
-		f.begun = false
+		f.begun, f.whole = false, false
 		return n, wholeRESP, nil
 	}
-	if f.pos+max(f.bulk, 0) >= streamAt {
+	if !f.whole && f.pos+max(f.bulk, 0) >= streamAt {
 		f.begun = false
 		return 0, largeRESP, nil
 	}

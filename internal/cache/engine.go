@@ -190,7 +190,7 @@ func (e *Engine) end(l *load, out outcome) {
 // Fence makes a client's coming write of the key safe: a value loaded before it will not be stored after it. It blocks while a value of the
 // key is on its way to Redis, at most the engine's StoreBudget. It costs one atomic read when nothing is being loaded.
 func (e *Engine) Fence(db int, key []byte) {
-	if e.busy.Load() == 0 {
+	if e.Idle() {
 		return
 	}
 	if f := e.flights.fence(flightKey{db, string(key)}); f != nil {
@@ -200,13 +200,16 @@ func (e *Engine) Fence(db int, key []byte) {
 
 // FenceAll is Fence for a command of which the keys are not known; a negative db means every database.
 func (e *Engine) FenceAll(db int) {
-	if e.busy.Load() == 0 {
+	if e.Idle() {
 		return
 	}
 	for _, f := range e.flights.fenceAll(db) {
 		<-f.done
 	}
 }
+
+// Idle tells that nothing is being loaded: one atomic read.
+func (e *Engine) Idle() bool { return e.busy.Load() == 0 }
 
 // Coalesced is how many reads joined a flight that another had begun.
 func (e *Engine) Coalesced() int64 { return e.coalesced.Load() }

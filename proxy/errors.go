@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"errors"
+	"strings"
+
+	"forebay/backend"
+	"forebay/internal/cache"
+)
+
+// What a client is told when Redis cannot be asked. Clients dispatch on the first word.
+const (
+	redisDown = "-REDISDOWN redis does not answer; routed keys are still read from the source, everything else: try again\r\n"
+	redisLost = "-REDISDOWN connection to redis was lost before the reply came; try again\r\n"
+)
+
+// errorReply turns a failed load into the reply its reader gets. This is the one place where it is done.
+func errorReply(err error) string {
+	word, advice := "SOURCEINVALID", "ask the owner of the dataset"
+	switch {
+	case errors.Is(err, backend.ErrStoreDown):
+		return redisDown
+	case errors.Is(err, backend.ErrSourceDown), errors.Is(err, cache.ErrClosed):
+		word, advice = "SOURCEDOWN", "cached keys are still served, try again"
+	case errors.Is(err, backend.ErrSourceTimeout):
+		word, advice = "SOURCETIMEOUT", "try again"
+	case errors.Is(err, cache.ErrContended):
+		word, advice = "SOURCETIMEOUT", "try again"
+	case !errors.Is(err, backend.ErrSourceInvalid):
+		if text := err.Error(); strings.HasPrefix(text, "WRONGTYPE ") {
+			return "-" + line(text) + "\r\n"
+		}
+		word, advice = "SOURCEDOWN", "try again"
+	}
+	return "-" + word + " " + line(err.Error()) + "; " + advice + "\r\n"
+}
+
+// line makes text fit a simple error: one line.
+func line(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return ' '
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,337 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"github.com/tidwall/redcon"
+
+	"forebay/backend/redis/wire"
+	"forebay/internal/cache"
+	"forebay/internal/event"
+	"forebay/internal/route"
+)
+
+// miss is a read whose keys must be loaded, as its slot stood when that was found. Keys are borrowed from the slot, which stays
+// until it is ready.
+type miss struct {
+	seq    uint64
+	noLook bool // Redis does not answer
+	wants  []cache.Want
+	index  []int // for each want: which of an MGET's keys, or of a transaction's commands, it is
+	sub    []int // transactions: which of the command's keys
+}
+
+// miss marks a slot as loading and notes what it lacks. The lock is held; load must be called before it is released.
+func (s *session) miss(seq uint64, sl *slot, noLook bool) {
+	sl.state = loading
+	m := miss{seq: seq, noLook: noLook}
+	switch sl.kind {
+	case readOne:
+		m.wants = []cache.Want{{Key: sl.key, Route: sl.route}}
+	case readMany:
+		m.wantMany(sl.more, sl.more.reply)
+	case execReply:
+		m.wantExec(sl.more)
+	}
+	s.missed = append(s.missed, m)
+}
+
+// wantMany asks for the routed keys that an MGET's reply lacks; all of them if there is no reply.
+func (m *miss) wantMany(d *detail, reply []byte) {
+	want := func(i int) {
+		if i < len(d.keys) && d.routes[i] != nil {
+			m.wants = append(m.wants, cache.Want{Key: d.keys[i], Route: d.routes[i]})
+			m.index = append(m.index, i)
+		}
+	}
+	if len(reply) == 0 {
+		for i := range d.keys {
+			want(i)
+		}
+		return
+	}
+	eachElement(reply, func(i int, e []byte) {
+		if null(e) {
+			want(i)
+		}
+	})
+}
+
+// load has everything loaded that was missed, together: the misses of a pipeline are one batch. The lock is held.
+func (s *session) load() {
+	if len(s.missed) == 0 {
+		return
+	}
+	missed := s.missed
+	s.missed = nil
+	mode := cache.Mode{NoFill: s.pins.watching}
+	db, target := s.target.DB, s.target
+	s.srv.wg.Add(1)
+	go func() {
+		defer s.srv.wg.Done()
+		s.loadAll(db, target, missed, mode)
+	}()
+}
+
+// loadAll runs on a goroutine of its own and fills the slots. Reads of different modes are different batches.
+func (s *session) loadAll(db int, target wire.Target, missed []miss, mode cache.Mode) {
+	var batches [4][]miss
+	s.mu.Lock()
+	for _, m := range missed {
+		i := 0
+		if m.noLook {
+			i = 1
+		}
+		if !s.gone && s.fifo.at(m.seq).op == opGetDel {
+			i = 2 // loaded, replied, not stored
+		}
+		batches[i] = append(batches[i], m)
+	}
+	s.mu.Unlock()
+	for i, list := range batches {
+		if len(list) == 0 {
+			continue
+		}
+		md := mode
+		md.NoLook = i == 1 || i == 2
+		md.NoFill = md.NoFill || i == 2
+		s.loadBatch(db, target, list, md)
+	}
+}
+
+func (s *session) loadBatch(db int, target wire.Target, list []miss, mode cache.Mode) {
+	var wants []cache.Want
+	for _, m := range list {
+		wants = append(wants, m.wants...)
+	}
+	results := s.srv.opts.Engine.Read(context.Background(), db, wants, mode)
+	var resends []uint64
+	s.mu.Lock()
+	s.clock = wire.Now()
+	for _, m := range list {
+		mine := results[:len(m.wants)]
+		results = results[len(m.wants):]
+		if s.gone {
+			continue
+		}
+		if s.loaded(&m, mine) {
+			resends = append(resends, m.seq)
+		}
+		s.advance()
+	}
+	s.mu.Unlock()
+	for _, seq := range resends {
+		s.resend(seq, target)
+	}
+	s.Flush()
+}
+
+// loaded gives a slot what was loaded for it. again tells that the command, a GETEX, must be sent once more instead.
+func (s *session) loaded(m *miss, results []cache.Result) (again bool) {
+	sl := s.fifo.at(m.seq)
+	switch sl.kind {
+	case readMany:
+		s.loadedMany(m, sl, results)
+	case execReply:
+		s.loadedExec(m, sl, results)
+	default:
+		res := &results[0]
+		s.recordLoad(sl, sl.key, sl.route, res)
+		if sl.op == opGetEx && res.Err == nil && res.Value != nil {
+			sl.more.reply = redcon.AppendBulk(nil, res.Value)
+			return true
+		}
+		s.finish(m.seq, sl, s.appendResult(nil, sl.op, sl.more, res))
+	}
+	return false
+}
+
+// loadedMany makes an MGET's reply: one failed key fails it whole.
+func (s *session) loadedMany(m *miss, sl *slot, results []cache.Result) {
+	d := sl.more
+	for i := range results {
+		s.recordLoad(sl, d.keys[m.index[i]], d.routes[m.index[i]], &results[i])
+	}
+	for i := range results {
+		if results[i].Err != nil && !wrongType(results[i].Err) {
+			s.finish(m.seq, sl, []byte(errorReply(results[i].Err)))
+			return
+		}
+	}
+	size := len(d.reply) + 16
+	for i := range results {
+		size += len(results[i].Value) + 24
+	}
+	out := redcon.AppendArray(make([]byte, 0, size), len(d.keys))
+	next := 0
+	add := func(i int, e []byte) {
+		if next < len(m.index) && m.index[next] == i {
+			res := results[next]
+			res.Err = nil // of another type: nil, as MGET has it
+			out = s.appendResult(out, opGet, nil, &res)
+			next++
+			return
+		}
+		out = append(out, e...)
+	}
+	if len(d.reply) > 0 {
+		eachElement(d.reply, add)
+	} else {
+		for i := range d.keys { // Redis does not answer: what has no route cannot be told
+			if d.routes[i] == nil {
+				s.finish(m.seq, sl, []byte(redisDown))
+				return
+			}
+			add(i, nil)
+		}
+	}
+	s.finish(m.seq, sl, out)
+}
+
+// wrongType tells whether Redis holds something else than a string, for which MGET says nil.
+func wrongType(err error) bool {
+	const word = "WRONGTYPE"
+	text := err.Error()
+	return len(text) >= len(word) && text[:len(word)] == word
+}
+
+// appendResult appends the reply that a read gets for what was loaded.
+func (s *session) appendResult(b []byte, op readOp, d *detail, res *cache.Result) []byte {
+	switch {
+	case res.Err != nil:
+		return append(b, errorReply(res.Err)...)
+	case op == opStrLen:
+		return redcon.AppendInt(b, int64(len(res.Value)))
+	case op == opGetRange:
+		return redcon.AppendBulk(b, cut(res.Value, d.start, d.end))
+	case res.Value == nil:
+		return append(b, s.null()...)
+	default:
+		return redcon.AppendBulk(b, res.Value)
+	}
+}
+
+func (s *session) null() string {
+	if s.target.Proto == 3 {
+		return "_\r\n"
+	}
+	return "$-1\r\n"
+}
+
+// cut is GETRANGE's part of a value: both ends inclusive, negative ones from the end.
+func cut(v []byte, start, end int64) []byte {
+	n := int64(len(v))
+	if start < 0 && end < 0 && start > end {
+		return nil
+	}
+	if start < 0 {
+		start = max(0, n+start)
+	}
+	if end < 0 {
+		end = max(0, n+end)
+	}
+	end = min(end, n-1)
+	if start > end || n == 0 {
+		return nil
+	}
+	return v[start : end+1]
+}
+
+// recordLoad records the one event of a key that was loaded, or was in Redis after all.
+func (s *session) recordLoad(sl *slot, key []byte, r *route.Route, res *cache.Result) {
+	ev := event.Event{Kind: event.Miss}
+	switch {
+	case res.Err != nil:
+		ev.Result, ev.Error = event.Failed, line(res.Err.Error())
+	case res.Value == nil:
+		ev.Result = event.Absent
+	case res.Cached:
+		ev.Kind, ev.Origin, ev.Bytes = event.Hit, event.FromRedis, int64(len(res.Value))
+	default:
+		ev.Result, ev.Origin, ev.Bytes = event.Loaded, event.FromSource, int64(len(res.Value))
+	}
+	s.recordKey(sl, key, r, ev)
+}
+
+func (s *session) recordKey(sl *slot, key []byte, r *route.Route, ev event.Event) {
+	ev.Key, ev.DB, ev.Duration = key, s.target.DB, time.Duration(s.clock-sl.at)
+	if r != nil {
+		ev.Route = r.Name
+	}
+	s.rec.Record(&ev)
+}
+
+// resend forwards a GETEX once more, now that its value is stored.
+func (s *session) resend(seq uint64, t wire.Target) {
+	s.mu.Lock()
+	if s.gone {
+		s.mu.Unlock()
+		return
+	}
+	d := s.fifo.at(seq).more
+	s.mu.Unlock()
+	r := &again{s: s, seq: seq}
+	up, err := s.srv.opts.Pool.Shared(s.srv.ctx, t)
+	if err == nil {
+		err = up.Submit(r, d.frame, 1, wire.Now())
+	}
+	if err != nil {
+		r.end(d.reply) // the value is right; only its new expiry was not set, as Redis cannot be asked
+	}
+}
+
+// again receives the reply of a command that was sent once more.
+type again struct {
+	s   *session
+	seq uint64
+}
+
+func (a *again) end(b []byte) {
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	if a.s.gone {
+		return
+	}
+	a.s.finish(a.seq, a.s.fifo.at(a.seq), b)
+	a.s.advance()
+}
+
+// Replies takes the one reply: nil if the value has left Redis again, or was not stored; the loaded one is given then.
+func (a *again) Replies(b []byte, _ []int) {
+	if null(b) {
+		a.s.mu.Lock()
+		if !a.s.gone {
+			b = a.s.fifo.at(a.seq).more.reply
+		}
+		a.s.mu.Unlock()
+	}
+	a.end(b)
+}
+
+// Large is told of a value of more than wire.StreamAt: the loaded copy of it is given, and Redis's is not waited for.
+func (a *again) Large([]byte) bool { return false }
+
+// Part throws the large reply away but for its end.
+func (a *again) Part(_ []byte, last bool) {
+	if last {
+		a.Replies([]byte("_\r\n"), nil)
+	}
+}
+
+// Flush sends what the client is owed.
+func (a *again) Flush() { a.s.Flush() }
+
+// Broken closes the client if the command may have been done: it changes an expiry.
+func (a *again) Broken(_ int, sent bool) {
+	if sent {
+		a.s.mu.Lock()
+		a.s.drop(nil)
+		a.s.mu.Unlock()
+		return
+	}
+	a.Replies([]byte("_\r\n"), nil)
+}
+
+// Stalled changes nothing: the client waits, as it would on Redis.
+func (a *again) Stalled() {}

@@ -1,0 +1,122 @@
+package proxy
+
+import "bytes"
+
+// subscribe forwards (P|S)SUBSCRIBE and (P|S)UNSUBSCRIBE: they are answered by one confirmation a channel.
+func (s *session) subscribe(cmd *command, frame []byte, args [][]byte) {
+	if !cmd.arityOK(len(args)) {
+		s.append(frame, s.push(plain, cmd, 1))
+		return
+	}
+	sl := s.push(subReply, cmd, max(1, len(args)-1))
+	sl.more = &detail{all: len(args) == 1}
+	s.append(frame, sl)
+	s.submit()
+	// The confirmations tell what the connection is subscribed to, and so which path the next command takes.
+	s.await(func() bool { return s.fifo.empty() })
+}
+
+// subscribed takes a command of a client that has subscribed in RESP2: Redis itself refuses what is not allowed then.
+func (s *session) subscribed(cmd *command, frame []byte, args [][]byte) {
+	if cmd.class == subscribe {
+		s.subscribe(cmd, frame, args)
+		return
+	}
+	s.append(frame, s.push(plain, cmd, 1))
+}
+
+// relayed takes a command of a client whose replies are no longer followed.
+func (s *session) relayed(cmd *command, frame []byte) {
+	if cmd.name == "quit" {
+		s.quit = true
+		return
+	}
+	s.submit()
+	s.batch, s.batchN = frame, 1
+	s.owed++
+	s.submit()
+	s.owed = 0
+}
+
+// unsolicited tells whether a message of the client's own connection answers no command: a push of RESP3, a message of RESP2, or anything
+// once replies are no longer followed.
+func (s *session) unsolicited(b []byte) bool {
+	if s.pins.relay {
+		return true
+	}
+	if b[0] != '>' && !(b[0] == '*' && s.target.Proto == 2 && s.pins.subscribed()) {
+		return false
+	}
+	kind, _ := firstTwo(b)
+	if b[0] == '*' {
+		return bytes.HasSuffix(kind, []byte("message"))
+	}
+	_, sl := s.fifo.next()
+	return sl == nil || sl.kind != subReply || !bytes.HasSuffix(kind, []byte("subscribe"))
+}
+
+// firstTwo returns the first element of an array or push, which is a bulk, and the bytes behind it.
+func firstTwo(b []byte) (first, rest []byte) {
+	i := bytes.IndexByte(b, '\n') + 1
+	j := i + bytes.IndexByte(b[i:], '\n') + 1
+	if j <= i || b[i] != '$' {
+		return nil, nil
+	}
+	n, ok := parseInt(bytes.TrimSuffix(b[i+1:j], []byte("\r\n")))
+	if !ok || n < 0 || int64(len(b)-j) < n+2 {
+		return nil, nil
+	}
+	return b[j : j+int(n)], b[j+int(n)+2:]
+}
+
+// confirm takes one reply to a command of the subscribe family, and follows the counts.
+func (s *session) confirm(seq uint64, sl *slot, b []byte) {
+	if b[0] == '-' {
+		s.owed -= sl.n - 1 // one error stands for all its confirmations
+		sl.n = 0
+		s.finish(seq, sl, b)
+		return
+	}
+	kind, _ := firstTwo(b)
+	if sl.more.all {
+		sl.more.all = false
+		n := max(1, *s.pins.count(kind))
+		s.owed += n - 1
+		sl.n = n
+	}
+	if end := bytes.LastIndexByte(b[:len(b)-2], ':'); end >= 0 {
+		if total, ok := parseInt(b[end+1 : len(b)-2]); ok {
+			s.pins.set(kind, int(total))
+		}
+	}
+	if sl.n--; sl.n == 0 {
+		s.finish(seq, sl, b)
+		return
+	}
+	s.emit(seq, sl, b)
+}
+
+// count returns the number of subscriptions that a confirmation of that kind is about.
+func (p *pins) count(kind []byte) *int {
+	switch {
+	case len(kind) > 0 && kind[0] == 'p':
+		return &p.patterns
+	case bytes.HasPrefix(kind, []byte("ss")) || bytes.HasPrefix(kind, []byte("sun")):
+		return &p.shards
+	default:
+		return &p.channels
+	}
+}
+
+// set follows a confirmation's count, which is of channels and patterns together, but of shard channels alone.
+func (p *pins) set(kind []byte, total int) {
+	n := p.count(kind)
+	switch n {
+	case &p.patterns:
+		*n = total - p.channels
+	case &p.channels:
+		*n = total - p.patterns
+	default:
+		*n = total
+	}
+}
