@@ -66,6 +66,18 @@ func (s *session) check(ctx context.Context, n int64) error {
 
 // compare asks for a mark and settles the account with it. A blind session only sees that the subscription answers.
 func (s *session) compare(ctx context.Context, n int64) (verdict, error) {
+	if !s.based && !s.blind {
+		// A server without the counters is not asked for marks. It is an imitation of Redis, and of miniredis it is
+		// known that PUBLISH inside MULTI stops it for good.
+		in, err := s.w.c.info(ctx)
+		if err == nil && in["expired_keys"] == "" {
+			s.goBlind(errors.New("INFO has no expired_keys"))
+		} else if isReply(err) {
+			s.goBlind(err)
+		} else if err != nil {
+			return verdict{}, err
+		}
+	}
 	if !s.blind {
 		now, err := s.mark(ctx, n)
 		if isReply(err) {

@@ -88,7 +88,7 @@ func lifetime(life context.Context) during {
 	}
 }
 
-// Close ends every connection, watcher and goroutine of the client and waits for them: at most about the timeout.
+// Close ends every connection, watcher and goroutine of the client and waits for them.
 // Calls under way fail. It must not be called from an [Client.OnChange] hook. A second Close does nothing.
 func (c *Client) Close() {
 	c.mu.Lock()
@@ -103,10 +103,10 @@ func (c *Client) Close() {
 
 	c.cancel() // ends dials, the prober and the watchers
 	for _, p := range pools {
-		_ = p.Close() // ends reads under way
+		_ = p.Close()
 	}
+	c.dialer.close() // ends reads under way
 	c.wg.Wait()
-	c.dialer.wait()
 }
 
 // begin runs f in a goroutine that Close waits for, unless the client is closed.

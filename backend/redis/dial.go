@@ -3,12 +3,18 @@ package redis
 import (
 	"context"
 	"crypto/tls"
+	"maps"
 	"net"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
-// dialer makes every connection of a client, so that Close can end and await the dials under way.
+// dialer makes every connection of a client and knows those that are open, so that Close leaves none.
+//
+// go-redis's own Close can: a connection that is dialled while its pool closes is added to the closed pool and stays open until the garbage
+// collector finds it.
 type dialer struct {
 	during  during
 	network string
@@ -16,11 +22,12 @@ type dialer struct {
 
 	mu     sync.Mutex
 	closed bool
-	wg     sync.WaitGroup
+	open   map[*tracked]struct{}
+	wg     sync.WaitGroup // dials under way
 }
 
 func newDialer(life during, opt Options) *dialer {
-	return &dialer{during: life, network: opt.Network, tls: opt.TLS}
+	return &dialer{during: life, network: opt.Network, tls: opt.TLS, open: map[*tracked]struct{}{}}
 }
 
 // dial connects as go-redis's Dialer. Its error is always nil: a dial that fails gives a [refused] connection, whose
@@ -46,7 +53,7 @@ func (d *dialer) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	if err != nil {
 		return refused{err}, nil
 	}
-	return conn, nil
+	return d.track(conn), nil
 }
 
 func (d *dialer) connect(ctx context.Context, addr string) (net.Conn, error) {
@@ -58,13 +65,52 @@ func (d *dialer) connect(ctx context.Context, addr string) (net.Conn, error) {
 	return td.DialContext(ctx, d.network, addr)
 }
 
-// wait refuses further dials and awaits those under way, which the end of the client's life has cancelled.
-func (d *dialer) wait() {
+// track adds a connection to the open ones. One that was dialled as the client closed is found by close, which awaits the dials.
+func (d *dialer) track(conn net.Conn) net.Conn {
+	t := &tracked{Conn: conn, d: d}
+	d.mu.Lock()
+	d.open[t] = struct{}{}
+	d.mu.Unlock()
+	if sc, ok := conn.(syscall.Conn); ok {
+		return &trackedRaw{tracked: t, raw: sc}
+	}
+	return t
+}
+
+// close refuses further dials, awaits those under way, which the end of the client's life has cancelled, and closes every connection.
+func (d *dialer) close() {
 	d.mu.Lock()
 	d.closed = true
 	d.mu.Unlock()
 	d.wg.Wait()
+	d.mu.Lock()
+	open := slices.Collect(maps.Keys(d.open))
+	d.mu.Unlock()
+	for _, t := range open {
+		_ = t.Close()
+	}
 }
+
+// tracked is a connection that tells its dialer when it is closed.
+type tracked struct {
+	net.Conn
+	d *dialer
+}
+
+func (t *tracked) Close() error {
+	t.d.mu.Lock()
+	delete(t.d.open, t)
+	t.d.mu.Unlock()
+	return t.Conn.Close()
+}
+
+// trackedRaw lets go-redis peek at the socket, by which it sees that an idle connection has ended.
+type trackedRaw struct {
+	*tracked
+	raw syscall.Conn
+}
+
+func (t *trackedRaw) SyscallConn() (syscall.RawConn, error) { return t.raw.SyscallConn() }
 
 // once gives a Dialer that connects a single time. A subscription through it can be lost but never silently renewed.
 func (d *dialer) once() func(context.Context, string, string) (net.Conn, error) {

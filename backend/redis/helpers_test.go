@@ -12,6 +12,7 @@ import (
 
 	"forebay/backend/redis"
 	"forebay/internal/event"
+	"forebay/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -42,7 +43,7 @@ func open(t *testing.T, network, addr string) *redis.Client {
 	return c
 }
 
-func openUp(t *testing.T, s *server) *redis.Client {
+func openUp(t *testing.T, s *testkit.RedisServer) *redis.Client {
 	t.Helper()
 	c := open(t, s.Network, s.Addr)
 	soon(t, "redis is up", c.Up)

@@ -16,15 +16,16 @@ import (
 	"forebay/backend"
 	"forebay/backend/redis"
 	"forebay/backend/redis/storetest"
+	"forebay/internal/testkit"
 )
 
 func TestStoreOnRedis(t *testing.T) {
-	s := startRedis(t)
+	s := testkit.Redis(t)
 	storetest.Run(t, storetest.Target{Store: openUp(t, s), Network: s.Network, Addr: s.Addr})
 }
 
 func TestStoreOnRedisBySocket(t *testing.T) {
-	s := startRedisUnix(t)
+	s := testkit.RedisUnix(t)
 	storetest.Run(t, storetest.Target{Store: openUp(t, s), Network: s.Network, Addr: s.Addr})
 }
 
@@ -47,7 +48,7 @@ func fill(c *redis.Client) error {
 }
 
 func TestARedisThatIsDownIsAnOrdinaryState(t *testing.T) {
-	s := startRedis(t)
+	s := testkit.Redis(t)
 	s.Stop()
 	c := open(t, s.Network, s.Addr)
 	if err := get(t.Context(), c); !errors.Is(err, backend.ErrStoreDown) {
@@ -77,7 +78,7 @@ func TestARedisThatIsDownIsAnOrdinaryState(t *testing.T) {
 }
 
 func TestAStoppedRedisIsDownAndCallsEndInTime(t *testing.T) {
-	s := startRedis(t)
+	s := testkit.Redis(t)
 	c := openUp(t, s)
 	if err := fill(c); err != nil {
 		t.Fatal(err)
@@ -110,7 +111,7 @@ func TestAStoppedRedisIsDownAndCallsEndInTime(t *testing.T) {
 }
 
 func TestChangesAreToldInOrder(t *testing.T) {
-	s := startRedis(t)
+	s := testkit.Redis(t)
 	c := open(t, s.Network, s.Addr)
 	var mu sync.Mutex
 	var told []bool
@@ -195,7 +196,7 @@ func replyWith(t *testing.T, reply string) string {
 }
 
 func TestAFullRedisRefusesEachEntryByItself(t *testing.T) {
-	s := startRedis(t, "--maxmemory", "1kb", "--maxmemory-policy", "noeviction")
+	s := testkit.Redis(t, "--maxmemory", "1kb", "--maxmemory-policy", "noeviction")
 	c := openUp(t, s)
 	_, errs, err := c.Fill(t.Context(), 0, []backend.Entry{
 		{Key: []byte("a"), Value: []byte("v"), TTL: time.Minute},
@@ -215,7 +216,7 @@ func TestAFullRedisRefusesEachEntryByItself(t *testing.T) {
 }
 
 func TestADatabaseThatIsNotThere(t *testing.T) {
-	s := startRedis(t, "--databases", "2")
+	s := testkit.Redis(t, "--databases", "2")
 	c := openUp(t, s)
 	for _, db := range []int{-1, 2} {
 		_, errs, err := c.Get(t.Context(), db, [][]byte{[]byte("k")})
@@ -226,7 +227,7 @@ func TestADatabaseThatIsNotThere(t *testing.T) {
 }
 
 func TestAClosedClient(t *testing.T) {
-	c := open(t, "tcp", startRedis(t).Addr)
+	c := open(t, "tcp", testkit.Redis(t).Addr)
 	c.Close()
 	c.Close()
 	if err := errors.Join(get(t.Context(), c)); !errors.Is(err, backend.ErrStoreDown) {
