@@ -82,7 +82,7 @@ func TestFaultProxyRelays(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.expect(t, "bye")
-	if _, err := c.answer(10 * time.Second); err != io.EOF {
+	if _, err := c.answer(10 * time.Second); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 }

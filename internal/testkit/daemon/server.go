@@ -53,7 +53,7 @@ func launch(ctx context.Context, program Program) (_ *Server, err error) {
 	s := &Server{program: program}
 	defer func() {
 		if err != nil {
-			s.Remove()
+			err = errors.Join(err, s.Remove())
 		}
 	}()
 	if s.Dir, err = os.MkdirTemp("", "forebay-test-"+program.Name+"-"); err != nil {

@@ -1,0 +1,123 @@
+# Everything here needs Go and make only; `make test` installs the rest (see `make help`).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Tools, each pinned; built by the go command into a folder of this checkout, under a name with its version.
+GOFUMPT      := v0.12.0
+GOLANGCI     := v2.15.0
+GOVULNCHECK  := v1.9.0
+DEADCODE     := v0.52.0
+TOOLS        := bin/tools
+gofumpt      := $(TOOLS)/gofumpt-$(GOFUMPT)
+golangci     := $(TOOLS)/golangci-lint-$(GOLANGCI)
+govulncheck  := $(TOOLS)/govulncheck-$(GOVULNCHECK)
+deadcode     := $(TOOLS)/deadcode-$(DEADCODE)
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+ONCE     ?=
+PKG      ?= ./...
+RUN      ?= .
+FUZZTIME ?= 20s
+COUNT    ?= 5
+
+.PHONY: help
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  variables: ONCE=1 (run), PKG=./proxy RUN=TestName (test, test-short, bench, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench, soak)"
+	@echo "  running servers for tests: TEST_CASSANDRA_ADDR=host:port, TEST_KAFKA_BROKER=host:port; their jars: TEST_CACHE_DIR=~/.cache/forebay-test"
+
+.PHONY: build
+build: ## build bin/forebay, one static file
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/forebay ./cmd/forebay
+
+.PHONY: run
+run: build ## build, serve the bundled digits, read them for two epochs and keep serving; ONCE=1 ends after that
+	@ONCE=$(ONCE) go run ./examples/demo -forebay bin/forebay
+
+.PHONY: test
+test: install ## run every test, on real Redis, Cassandra and Kafka (10 minutes at most)
+	@go build -o bin/withservers ./internal/testkit/cmd/withservers
+	@bin/withservers -- go test -race -timeout 9m -run '$(RUN)' $(PKG)
+
+.PHONY: test-short
+test-short: ## run the tests that need no servers
+	@go test -short -run '$(RUN)' $(PKG)
+
+.PHONY: install
+install: ## install what the tests need, as root with apt; else print the command
+	@internal/testkit/install.sh
+
+.PHONY: lint
+lint: $(gofumpt) $(golangci) $(govulncheck) $(deadcode) ## check formatting, vet, golangci-lint, known vulnerabilities, dead code
+	@unformatted=$$($(gofumpt) -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+	@go vet ./...
+	@$(golangci) run ./...
+	@dead=$$($(deadcode) -test ./...); [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
+	@$(MAKE) vulnerabilities
+
+# Status 3 means that something was found; any other, that the database could not be asked.
+.PHONY: vulnerabilities
+vulnerabilities: $(govulncheck)
+	@out=$$($(govulncheck) ./... 2>&1) && status=0 || status=$$?; \
+	case $$status in \
+	0) ;; \
+	3) echo "$$out"; exit 1 ;; \
+	*) echo "known vulnerabilities were not checked: $${out##*$$'\n'}" ;; \
+	esac
+
+.PHONY: fmt
+fmt: $(gofumpt) ## format every Go file
+	@$(gofumpt) -w .
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME
+	@git grep --untracked -El '^func Fuzz' -- '*_test.go' | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$dir"/*_test.go | while read -r target; do \
+			echo "$$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$dir" </dev/null; \
+		done; \
+	done
+
+.PHONY: soak
+soak: install ## run every test COUNT times, to find those that fail now and then
+	@go build -o bin/withservers ./internal/testkit/cmd/withservers
+	@bin/withservers -- go test -race -timeout 0 -count $(COUNT) -run '$(RUN)' $(PKG)
+
+.PHONY: bench
+bench: ## run the Go benchmarks COUNT times, as benchstat reads them
+	@go test -run '^$$' -bench '$(RUN)' -benchmem -count $(COUNT) $(PKG)
+
+.PHONY: up
+up: ## start Forebay with Redis, Cassandra, Kafka and Prometheus in containers
+	@docker compose -f docker/compose.yaml up --build --detach --wait
+
+.PHONY: down
+down: ## stop the containers and remove their data
+	@docker compose -f docker/compose.yaml down --volumes
+
+.PHONY: clean
+clean: ## remove what was built here
+	@rm -rf bin
+
+# install-tool PACKAGE VERSION: a tool is put under its name at the end, so that a broken build leaves nothing that looks whole.
+define install-tool
+	@mkdir -p $(TOOLS)
+	@tmp=$$(mktemp -d $(TOOLS)/build.XXXXXX); trap 'rm -rf "$$tmp"' EXIT; \
+	GOBIN="$$PWD/$$tmp" GOFLAGS= go install $(1)@$(2); mv "$$tmp"/* $@
+endef
+
+$(gofumpt):
+	$(call install-tool,mvdan.cc/gofumpt,$(GOFUMPT))
+
+$(golangci):
+	$(call install-tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI))
+
+$(govulncheck):
+	$(call install-tool,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK))
+
+$(deadcode):
+	$(call install-tool,golang.org/x/tools/cmd/deadcode,$(DEADCODE))
