@@ -25,7 +25,8 @@ type query struct {
 
 // Bind checks every route against the source's schema and makes its query. It reports every problem at once, each naming its route and
 // what to change. A route without problems is bound even if others have some; one that is bound already is left as it is, so Bind
-// can be called again, at any time, when the source was down: then the error wraps [backend.ErrSourceDown].
+// can be called again, at any time, when the source was down: then the error wraps [backend.ErrSourceDown] or
+// [backend.ErrSourceTimeout], and the routes after the one that met it were not looked at. Bind is not to be called twice at once.
 func (t *Table) Bind(ctx context.Context, src backend.Source) error {
 	var errs []error
 	tables := map[string]*backend.Table{}

@@ -120,16 +120,31 @@ func numpyCases(t *testing.T) []numpyCase {
 		column, python string
 		v              any
 	}{
-		{"c_big", "0", int64(0)}, {"c_big", "255", int64(255)}, {"c_big", "256", int64(256)}, {"c_big", "65536", int64(65536)},
-		{"c_big", "-1", int64(-1)}, {"c_big", "2**31", int64(1 << 31)}, {"c_big", "-2**31-1", int64(math.MinInt32 - 1)},
-		{"c_big", "2**63-1", int64(math.MaxInt64)}, {"c_big", "-2**63", int64(math.MinInt64)}, {"c_big", "-2**55", int64(-1 << 55)},
-		{"c_double", "0.1", 0.1}, {"c_double", "float('-inf')", math.Inf(-1)}, {"c_double", "float('nan')", math.NaN()},
-		{"c_bool", "True", true}, {"c_bool", "False", false},
-		{"c_text", "'é\\0'", "é\x00"}, {"c_text", "''", ""}, {"c_text", "'x' * 70000", strings.Repeat("x", 70000)},
-		{"c_blob", "bytes(range(256))", allBytes()}, {"c_blob", "b''", []byte{}}, {"c_blob", "b'a'", []byte("a")},
+		{"c_big", "0", int64(0)},
+		{"c_big", "255", int64(255)},
+		{"c_big", "256", int64(256)},
+		{"c_big", "65536", int64(65536)},
+		{"c_big", "-1", int64(-1)},
+		{"c_big", "2**31", int64(1 << 31)},
+		{"c_big", "-2**31-1", int64(math.MinInt32 - 1)},
+		{"c_big", "2**63-1", int64(math.MaxInt64)},
+		{"c_big", "-2**63", int64(math.MinInt64)},
+		{"c_big", "-2**55", int64(-1 << 55)},
+		{"c_double", "0.1", 0.1},
+		{"c_double", "float('-inf')", math.Inf(-1)},
+		{"c_double", "float('nan')", math.NaN()},
+		{"c_bool", "True", true},
+		{"c_bool", "False", false},
+		{"c_text", "'é\\0'", "é\x00"},
+		{"c_text", "''", ""},
+		{"c_text", "'x' * 70000", strings.Repeat("x", 70000)},
+		{"c_blob", "bytes(range(256))", allBytes()},
+		{"c_blob", "b''", []byte{}},
+		{"c_blob", "b'a'", []byte("a")},
 		{"c_uuid", "'01234567-89ab-cdef-0123-456789abcdef'", "01234567-89ab-cdef-0123-456789abcdef"},
 		{"c_time", "'2026-01-02T03:04:05Z'", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
-		{"c_list", "[1, 2.5, None, 'a', [True]]", []any{int64(1), 2.5, nil, "a", []any{true}}}, {"c_list", "[]", []any{}},
+		{"c_list", "[1, 2.5, None, 'a', [True]]", []any{int64(1), 2.5, nil, "a", []any{true}}},
+		{"c_list", "[]", []any{}},
 	}
 	for _, s := range scalars {
 		add("scalar "+s.python, "same(v, "+s.python+")", &route.Encode{Format: "pickle", Fields: []route.Field{{Column: s.column}}}, backend.Row{s.v})
@@ -138,8 +153,11 @@ func numpyCases(t *testing.T) []numpyCase {
 		"same(v, {'label': 7, 'score': None, 'ok': True, 'raw': bytes([0, 1, 2, 255])})",
 		&route.Encode{Format: "pickle", Fields: []route.Field{
 			{Name: "image", Column: "c_blob", DType: "uint8", Shape: []int{2, -1}},
-			{Name: "label", Column: "c_big"}, {Name: "score", Column: "c_double"}, {Name: "ok", Column: "c_bool"},
-			{Name: "box", Column: "c_list", DType: "float32"}, {Name: "raw", Column: "c_blob"},
+			{Name: "label", Column: "c_big"},
+			{Name: "score", Column: "c_double"},
+			{Name: "ok", Column: "c_bool"},
+			{Name: "box", Column: "c_list", DType: "float32"},
+			{Name: "raw", Column: "c_blob"},
 		}},
 		backend.Row{[]byte{0, 1, 2, 255}, int64(7), nil, true, []any{1.0, 2.5, -1.0}})
 	return cases

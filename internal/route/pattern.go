@@ -44,7 +44,7 @@ func (p *pattern) match(key []byte, spans *[MaxParts]span) bool {
 		at += n + len(p.parts[i].after)
 	}
 	end := len(key) - len(suffix)
-	if end <= at || !p.parts[last].is(key[at:end]) {
+	if end < at || !p.parts[last].is(key[at:end]) {
 		return false
 	}
 	spans[last] = span{int32(at), int32(end)}

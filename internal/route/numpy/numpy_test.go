@@ -99,13 +99,28 @@ func TestAppendInt(t *testing.T) {
 		v     int64
 		want  string
 	}{
-		{"i1", -128, "\x80"}, {"i1", 127, "\x7f"}, {"i1", 128, no}, {"i1", -129, no},
-		{"u1", 255, "\xff"}, {"u1", 256, no}, {"u1", -1, no},
-		{"<i2", -2, "\xfe\xff"}, {">i2", -2, "\xff\xfe"}, {"i2", 32768, no},
-		{"<u4", 1 << 31, "\x00\x00\x00\x80"}, {"u4", 1 << 32, no}, {">i4", 1, "\x00\x00\x00\x01"},
-		{"i8", math.MinInt64, "\x00\x00\x00\x00\x00\x00\x00\x80"}, {"u8", math.MaxInt64, "\xff\xff\xff\xff\xff\xff\xff\x7f"}, {"u8", -1, no},
-		{"bool", 1, "\x01"}, {"bool", 0, "\x00"}, {"bool", 2, no},
-		{"f4", 1, "\x00\x00\x80\x3f"}, {"c8", 1, "\x00\x00\x80\x3f\x00\x00\x00\x00"}, {"f2", 65520, no},
+		{"i1", -128, "\x80"},
+		{"i1", 127, "\x7f"},
+		{"i1", 128, no},
+		{"i1", -129, no},
+		{"u1", 255, "\xff"},
+		{"u1", 256, no},
+		{"u1", -1, no},
+		{"<i2", -2, "\xfe\xff"},
+		{">i2", -2, "\xff\xfe"},
+		{"i2", 32768, no},
+		{"<u4", 1 << 31, "\x00\x00\x00\x80"},
+		{"u4", 1 << 32, no},
+		{">i4", 1, "\x00\x00\x00\x01"},
+		{"i8", math.MinInt64, "\x00\x00\x00\x00\x00\x00\x00\x80"},
+		{"u8", math.MaxInt64, "\xff\xff\xff\xff\xff\xff\xff\x7f"},
+		{"u8", -1, no},
+		{"bool", 1, "\x01"},
+		{"bool", 0, "\x00"},
+		{"bool", 2, no},
+		{"f4", 1, "\x00\x00\x80\x3f"},
+		{"c8", 1, "\x00\x00\x80\x3f\x00\x00\x00\x00"},
+		{"f2", 65520, no},
 	} {
 		got, err := dtype(t, tt.dtype).AppendInt(nil, tt.v)
 		if tt.want == no {

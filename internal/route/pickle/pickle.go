@@ -89,7 +89,7 @@ func AppendInt(b []byte, v int64) []byte {
 	var le [8]byte
 	binary.LittleEndian.PutUint64(le[:], uint64(v))
 	n := 8
-	for n > 5 && int8(le[n-1]) == int8(le[n-2])>>7 { // a byte that only repeats the sign
+	for int8(le[n-1]) == int8(le[n-2])>>7 { // a byte that only repeats the sign; v needs five at least
 		n--
 	}
 	return append(append(b, opLong1, byte(n)), le[:n]...)
