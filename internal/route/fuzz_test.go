@@ -16,6 +16,7 @@ func FuzzPattern(f *testing.F) {
 		{"{{x}}:{a}-{b:hex}.npy", "{x}:a-ff.npy"},
 		{"u:{id:uuid}:{r:rest}", "u:01234567-89ab-cdef-0123-456789abcdef:a:b"},
 		{"{a}--{b}", "---"},
+		{"{x}:{y}::", "xxx::"},
 		{"{a:int}-{b:int}", "-5--3"},
 		{"{x:a|ab|}b{y}", "ab"},
 		{"a:{x", "a:"},

@@ -59,6 +59,7 @@ func TestMatch(t *testing.T) {
 		{"alternatives", "s:{s:train|test}:{i:int}", []string{"s:train:1", "s:test:1"}, []string{"s:val:1", "s:trainer:1", "s:tes:1", "s::1", "s:train|test:1"}},
 		{"alternatives at the end", "s:{s:a|ab|b c}", []string{"s:a", "s:ab", "s:b c"}, []string{"s:", "s:abc", "s:b"}},
 		{"alternatives that begin alike", "{s:a|ab}:{x}", []string{"a:x", "ab:x"}, []string{"abc:x", ":x"}},
+		{"a suffix that overlaps the literal before it", "{x}:{y}::", []string{"a:b::"}, []string{"xxx::", "xx:::", "x::::"}},
 		{"literal hash tag", "{{x}}:{i:int}", []string{"{x}:1"}, []string{"{{x}}:1", "x:1", "{y}:1"}},
 		{"part as hash tag", "u:{{{id:int}}}:f", []string{"u:{7}:f"}, []string{"u:7:f", "u:{07}:f", "u:{7:f"}},
 		{"no parts", "config", []string{"config"}, []string{"config:", "confi", ""}},
