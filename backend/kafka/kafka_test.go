@@ -2,7 +2,9 @@ package kafka_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -55,15 +57,7 @@ func retention(t *testing.T, broker, topic string) string {
 func TestExistingTopicsPartitionsWinAndItsGrowthBeginsABoot(t *testing.T) {
 	broker, topic := testkit.Kafka(t).Broker, testkit.Topic(t)
 	c := client(t, broker)
-	res, err := c.CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{
-		Topics: []kafkago.TopicConfig{{Topic: topic, NumPartitions: 2, ReplicationFactor: 1}},
-	})
-	if err == nil {
-		err = res.Errors[topic]
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	createTopic(t, broker, kafkago.TopicConfig{Topic: topic, NumPartitions: 2, ReplicationFactor: 1})
 	s := newSink(t, kafka.Options{Brokers: []string{broker}, Topic: topic, Partitions: 9, TopicEvery: 50 * time.Millisecond})
 	p := started("a", s, event.Options{Boot: 5, PartitionWait: 20 * time.Second})
 	record(t, p, 1000)
@@ -86,6 +80,61 @@ func TestExistingTopicsPartitionsWinAndItsGrowthBeginsABoot(t *testing.T) {
 	h.whole(t, 2000)
 	if len(h.Streams) != 6 || h.Lost != 0 {
 		t.Errorf("%d streams, %d lost", len(h.Streams), h.Lost)
+	}
+}
+
+// What was given a seq before the topic was found waits in more partitions than it turns out to have.
+func TestEventsOfMorePartitionsThanTheTopicHas(t *testing.T) {
+	broker, topic := testkit.Kafka(t).Broker, testkit.Topic(t)
+	createTopic(t, broker, kafkago.TopicConfig{Topic: topic, NumPartitions: 2, ReplicationFactor: 1})
+	s := newSink(t, kafka.Options{Brokers: []string{broker}, Topic: topic, Partitions: 5})
+	p := started("a", s, event.Options{PartitionWait: -1})
+	record(t, p, 1000)
+	until(t, "the pipeline has 2 partitions", func() bool { return p.Stats().Partitions == 2 })
+	record(t, p, 1000)
+	closed(t, p)
+	h := read(t, broker, topic)
+	h.whole(t, 2000)
+	if len(h.Streams) != 7 || h.partitions != 2 || h.Lost != 0 {
+		t.Errorf("%d streams in %d partitions, %d lost, want 5 and then 2 in 2", len(h.Streams), h.partitions, h.Lost)
+	}
+}
+
+// A record that Kafka will never take must not stop those behind it.
+func TestPackTooLargeForTheTopicBecomesAGap(t *testing.T) {
+	broker, topic := testkit.Kafka(t).Broker, testkit.Topic(t)
+	createTopic(t, broker, kafkago.TopicConfig{
+		Topic: topic, NumPartitions: 1, ReplicationFactor: 1,
+		ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "max.message.bytes", ConfigValue: "3000"}},
+	})
+	s := newSink(t, kafka.Options{Brokers: []string{broker}, Topic: topic})
+	p := started("a", s, event.Options{PartitionWait: 20 * time.Second})
+	record(t, p, 10)
+	until(t, "it has arrived", func() bool { return s.Stats().Sent == 10 })
+	for range 200 { // random keys: lz4 does not help
+		p.Record(&event.Event{Kind: event.Hit, Key: []byte(rand.Text() + rand.Text() + rand.Text())})
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is given up", func() bool { return s.Stats().Lost > 0 })
+	record(t, p, 10)
+	closed(t, p)
+	h := read(t, broker, topic)
+	h.whole(t, 220)
+	if h.Lost == 0 || h.Lost != s.Stats().Lost || h.Lines < 11 {
+		t.Errorf("%d lines, %d lost", h.Lines, h.Lost)
+	}
+}
+
+func createTopic(t *testing.T, broker string, topic kafkago.TopicConfig) {
+	t.Helper()
+	res, err := client(t, broker).CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{topic}})
+	if err == nil {
+		err = res.Errors[topic.Topic]
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -161,7 +210,7 @@ func TestKafkaAway(t *testing.T) {
 		opt := options(t)
 		opt.BufferBytes = 1 << 20
 		s := newSink(t, opt)
-		p := started("a", s, event.Options{PartitionWait: -1, Partitions: 3, QueueBytes: 1 << 30})
+		p := started("a", s, event.Options{PartitionWait: -1, QueueBytes: 1 << 30})
 		for range 10 {
 			record(t, p, 5000)
 			if got := s.Stats().Bytes; got > opt.BufferBytes {
@@ -185,18 +234,50 @@ func TestKafkaAway(t *testing.T) {
 			}
 		}
 	})
-	server.Stop()
-	t.Run("away at the end", func(t *testing.T) {
-		s := newSink(t, options(t))
-		p := started("a", s, event.Options{PartitionWait: -1, Partitions: 3})
-		record(t, p, 100)
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		defer cancel()
-		err := p.Close(ctx)
-		if err == nil || !strings.Contains(err.Error(), "103 events not delivered") || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("close says %v", err)
+}
+
+func TestCloseWithoutKafkaSaysHowManyWereNotDelivered(t *testing.T) {
+	s := newSink(t, kafka.Options{Brokers: []string{nobody(t)}, Topic: "t", Partitions: 3})
+	p := started("a", s, event.Options{PartitionWait: -1})
+	record(t, p, 100)
+	until(t, "it is noticed", func() bool { return s.Healthy() != nil })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err := p.Close(ctx)
+	if err == nil || !strings.Contains(err.Error(), "103 events not delivered") || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("close says %v", err)
+	}
+}
+
+func TestMemoryIsBoundedWithoutKafka(t *testing.T) {
+	const budget = 256 << 10
+	s := newSink(t, kafka.Options{Brokers: []string{nobody(t)}, Topic: "t", Partitions: 20, BufferBytes: budget})
+	p := started("a", s, event.Options{PartitionWait: -1, QueueBytes: 1 << 30})
+	for range 5 {
+		record(t, p, 4000)
+		if got := s.Stats(); got.Bytes > budget {
+			t.Errorf("%d bytes wait, above the budget", got.Bytes)
 		}
-	})
+	}
+	if got := s.Stats(); got.Lost == 0 || got.Lost >= 20000 || p.Stats().Refused != 0 {
+		t.Errorf("lost %d, refused %d", got.Lost, p.Stats().Refused)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("close says %v", err)
+	}
+}
+
+// nobody returns an address that nothing listens on.
+func nobody(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func TestWrongOptionsAreAllNamed(t *testing.T) {

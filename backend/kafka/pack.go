@@ -31,6 +31,7 @@ type lane struct {
 	limit     int // most packs in a request
 	wake      chan struct{}
 	err       error // of the last request
+	failures  int   // requests failed in a row
 }
 
 // requestPacks is the most packs in a request: together below the 1 MiB that brokers take by default, even incompressible.

@@ -87,20 +87,23 @@ func (s *Sink) take(l *lane) (packs []*pack, target int) {
 	return packs, l.partition % s.partitions
 }
 
+// noteworthy is how many failures in a row are logged: one alone is routine where a leader moves or a topic is new.
+const noteworthy = 2
+
 // settle ends a request.
 func (s *Sink) settle(l *lane, n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.flying = 0
 	if err == nil {
-		if l.err != nil {
+		if l.failures >= noteworthy {
 			s.opt.Log.Info("kafka takes events again", "topic", s.opt.Topic, "partition", l.partition)
 		}
-		l.err, l.limit = nil, requestPacks
+		l.err, l.failures, l.limit = nil, 0, requestPacks
 		s.arrived(l, n)
 		return
 	}
-	if l.err == nil {
+	if l.failures++; l.failures == noteworthy {
 		s.opt.Log.Warn("kafka does not take events", "topic", s.opt.Topic, "partition", l.partition, "error", err)
 	}
 	l.err = err

@@ -19,7 +19,7 @@ type Options struct {
 	// Partitions is the number of partitions while no sink knows better. 0: 1.
 	Partitions int
 	// PartitionWait is how long the first seq waits for a Partitioned sink to learn its number of partitions; events queue
-	// meanwhile. After it, Partitions is used until the sink knows. 0: 2 s. Below 0: no wait.
+	// meanwhile. After it, what the sink expects is used until it knows, or Partitions. 0: 2 s. Below 0: no wait.
 	PartitionWait time.Duration
 	// QueueBytes bounds the buffers between the recorders and the pump. 0: 16 MiB. What a busy recorder has not handed over comes on top: at most 16 KiB each.
 	QueueBytes int64
@@ -218,7 +218,8 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 
 // Close stops the pipeline, in this order: what recorders hold is collected; the queue is emptied and later events are nobody's; every
 // partition gets its end; the sinks are closed, each until ctx ends; the hub's subscribers get io.EOF. Owners' locks must not be held by the
-// caller. It returns ctx's error if the pump could not end (an owner keeps its lock), else the sinks' errors joined.
+// caller. The errors are the sinks', and ctx's if it ended before the pump (an owner keeps its lock): the sinks are closed then all the same, and
+// refuse what is left.
 func (p *Pipeline) Close(ctx context.Context) error {
 	p.lifecycle.Lock()
 	started := p.started
@@ -227,13 +228,14 @@ func (p *Pipeline) Close(ctx context.Context) error {
 		return nil
 	}
 	p.closing.Do(p.stop)
+	var late error
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		return fmt.Errorf("close events: %w", ctx.Err())
+		late = fmt.Errorf("close events: %w", ctx.Err())
 	}
 	p.hub.close()
-	return p.closeSinks(ctx)
+	return errors.Join(late, p.closeSinks(ctx))
 }
 
 func (p *Pipeline) closeSinks(ctx context.Context) error {
