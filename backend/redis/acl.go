@@ -89,15 +89,16 @@ func isUnknown(err error) bool {
 	return strings.Contains(s, "unknown command") || strings.Contains(s, "unknown subcommand")
 }
 
-// Authenticate tells whether Redis takes the user ("" is the default one) with the password: nil, or an error that wraps ErrWrongPass, or
-// backend.ErrStoreDown if it could not be asked. It uses a connection of its own, which it closes. Like Redis, it takes any password for a user that
-// is nopass.
+// Authenticate tells whether Redis takes the user ("" is the default one) with the password: nil, or an error that wraps
+// ErrWrongPass, or backend.ErrStoreDown if it could not be asked. It uses a connection of its own, which it closes.
+// Like Redis, it takes any password for a user that is nopass.
 func (c *Client) Authenticate(ctx context.Context, user, pass string) error {
 	if user == "" {
 		user = defaultUser
 	}
 	o := c.options()
-	o.Username, o.Password, o.PoolSize = "", "", 1 // AUTH is sent below, whatever the words are: go-redis sends none for an empty password
+	// AUTH is sent below, whatever the words are: of itself go-redis sends none for an empty password.
+	o.Username, o.Password, o.PoolSize = "", "", 1
 	client := goredis.NewClient(o)
 	defer client.Close() //nolint:errcheck // a connection used once
 	conn := client.Conn()

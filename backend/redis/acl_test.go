@@ -24,6 +24,7 @@ func TestMayReadAll(t *testing.T) {
 		{"read keys only", "on nopass %R~* +@read", true},
 		{"a selector of its own", "on nopass (~* +get) ~a* +@all", true},
 		{"off", "off nopass ~* +@all", false},
+		{"some keys, and among them the one that is tried", "on nopass ~f* +@all", false},
 		{"some keys", "on nopass ~a* ~b* +@all", false},
 		{"write keys only", "on nopass %W~* +@all", false},
 		{"no commands", "on nopass ~* -@all", false},
