@@ -23,7 +23,7 @@ func checkCalls(f *file) []string {
 		if isFunc && fn.Recv == nil && fn.Name.Name == "init" {
 			report(fn, "init function")
 		}
-		mayExit := f.ast.Name.Name == "main" && !f.test || isFunc && f.test && fn.Name.Name == "TestMain"
+		mayExit := strings.TrimSuffix(f.ast.Name.Name, "_test") == "main" || isFunc && f.test && fn.Name.Name == "TestMain"
 		ast.Inspect(decl, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok {

@@ -73,6 +73,7 @@ func TestCassandraKeyspaceIsDropped(t *testing.T) {
 }
 
 func TestNewCassandraKeepsDataOverKill(t *testing.T) {
+	t.Parallel() // it mostly waits
 	server := testkit.NewCassandra(t)
 	s, ks := table(t, server.Addr)
 	s.Close()

@@ -93,6 +93,7 @@ func TestReadTopicWaitsForTheTopic(t *testing.T) {
 }
 
 func TestNewKafkaKeepsDataOverStop(t *testing.T) {
+	t.Parallel() // it mostly waits
 	server := testkit.NewKafka(t)
 	topic := testkit.Topic(t)
 	c := client(t, server.Broker)
