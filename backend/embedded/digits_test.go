@@ -225,29 +225,6 @@ func TestDigitsLoadErrors(t *testing.T) {
 	}
 }
 
-func TestDefaultRoutesFitTheTable(t *testing.T) {
-	d, table := openDigits(t)
-	routes := embedded.DefaultRoutes()
-	if len(routes) != 2 {
-		t.Fatalf("%d routes, want 2", len(routes))
-	}
-	for _, r := range routes {
-		q := &backend.Select{Table: table}
-		for _, b := range r.Where {
-			q.Where = append(q.Where, b.Column)
-		}
-		for _, f := range r.Encode.Fields {
-			q.Columns = append(q.Columns, f.Column)
-		}
-		if _, err := d.Prepare(t.Context(), q); err != nil {
-			t.Errorf("route %s: %v", r.Name, err)
-		}
-		if r.TTL <= 0 || r.Jitter < 0 || r.Jitter > 0.5 {
-			t.Errorf("route %s: ttl %v, jitter %v", r.Name, r.TTL, r.Jitter)
-		}
-	}
-}
-
 // unzipSplit returns the raw elements of a split's images and labels: the end of each member, after the header.
 func unzipSplit(t *testing.T, name string) (images, labels []byte) {
 	t.Helper()

@@ -37,6 +37,7 @@ func TestRedisServerDiesWithAKilledForebay(t *testing.T) {
 		t.Log("only Linux ends the child of a killed process")
 		return
 	}
+	needRedisServer(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

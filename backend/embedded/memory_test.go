@@ -44,6 +44,7 @@ func next(t *testing.T, dropped <-chan eviction) eviction {
 func TestStandInReportsWhatExpires(t *testing.T) {
 	c, dropped := startStandIn(t, 0)
 	ctx := t.Context()
+	atOnce := c.TxPipeline()
 	for _, do := range [][]any{
 		{"SET", "stays", "v"},
 		{"SET", "later", "v", "PX", 3_600_000},
@@ -53,9 +54,10 @@ func TestStandInReportsWhatExpires(t *testing.T) {
 		{"PEXPIRE", "extended", 3_600_000},
 		{"SET", "gone", "v", "PX", 200},
 	} {
-		if err := c.Do(ctx, do...).Err(); err != nil {
-			t.Fatal(err)
-		}
+		atOnce.Do(ctx, do...)
+	}
+	if _, err := atOnce.Exec(ctx); err != nil {
+		t.Fatal(err)
 	}
 	if got, want := next(t, dropped), (eviction{0, "gone", true}); got != want {
 		t.Errorf("reported %v, want %v", got, want)

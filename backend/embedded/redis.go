@@ -72,8 +72,8 @@ func StartRedis(ctx context.Context, o Options) (*Redis, error) {
 			}
 		}
 		// A named binary is a wish, and a caller whose time is over wants nothing more.
-		if o.Binary != "" || ctx.Err() != nil {
-			return nil, fmt.Errorf("start the embedded redis: %w", err)
+		if gone := ctx.Err(); o.Binary != "" || gone != nil {
+			return nil, fmt.Errorf("start the embedded redis: %w", errors.Join(err, gone))
 		}
 		why = err.Error()
 		o.Log.Warn("using the in-process redis", "reason", why)

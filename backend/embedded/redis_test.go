@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"forebay/backend/embedded"
+	"forebay/internal/testkit"
 )
 
 // limit bounds every wait for something that takes milliseconds.
@@ -26,6 +27,9 @@ const limit = 20 * time.Second
 // start starts a Redis and returns it with a client of it.
 func start(t *testing.T, o embedded.Options) (*embedded.Redis, *redis.Client) {
 	t.Helper()
+	if !o.InProcess {
+		needRedisServer(t)
+	}
 	r, err := embedded.StartRedis(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +42,13 @@ func start(t *testing.T, o embedded.Options) (*embedded.Redis, *redis.Client) {
 		}
 	})
 	return r, c
+}
+
+// needRedisServer skips a test under -short, and without a redis-server fails it with the command that installs one, as testkit
+// does for every test that asks it for a server.
+func needRedisServer(t *testing.T) {
+	t.Helper()
+	testkit.RedisUnix(t).Stop()
 }
 
 // await returns when ok does, or fails the test.
@@ -227,7 +238,11 @@ func TestStandInReplacesARedisServerThatDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir)
-	r, _ := start(t, embedded.Options{})
+	r, err := embedded.StartRedis(t.Context(), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
 	if !r.InProcess() || !strings.Contains(r.Description(), "exit status 3") {
 		t.Errorf("runs on %s", r.Description())
 	}
