@@ -17,7 +17,7 @@ import (
 type FileOptions struct {
 	Path string
 	// MaxBytes is the size at which the file is renamed to Path.1 (replacing the one before) and begun anew. 0: 64 MiB. The two together hold at most
-	// twice that, plus one buffer.
+	// twice that, or twice MaxBatch if that is more.
 	MaxBytes int64
 	// BufferBytes bounds what waits for the disk. 0: 4 MiB. A batch that does not fit is refused.
 	BufferBytes int
@@ -131,11 +131,11 @@ func (f *File) writer() {
 		f.pending, f.batches = spare[:0], nil
 		f.busy = len(chunk)
 		f.mu.Unlock()
+		spare = chunk // the other buffer: pending has the one that was spare
 		if len(chunk) == 0 {
 			continue
 		}
 		err := f.write(chunk, batches)
-		spare = chunk
 		f.mu.Lock()
 		if err != nil && f.err == nil {
 			f.opt.Log.Error("event file not written", "path", f.opt.Path, "error", err)
@@ -156,7 +156,10 @@ func (f *File) write(chunk []byte, batches []Batch) error {
 	for _, lost := range f.owed {
 		gaps = appendPlaced(gaps, AppendGap(nil, lost, f.Name(), time.Now()), lost.Partition)
 	}
-	err := f.append(gaps, chunk)
+	if gaps != nil {
+		chunk = append(gaps, chunk...)
+	}
+	err := f.append(chunk)
 	if err == nil {
 		f.owed = nil
 		return nil
@@ -179,22 +182,33 @@ func (f *File) owe(b Batch) {
 	f.owed = append(f.owed, b)
 }
 
-// append writes both or, as far as the disk allows, neither.
-func (f *File) append(gaps, chunk []byte) error {
-	if f.file == nil || f.size > 0 && f.size+int64(len(gaps)+len(chunk)) > f.opt.MaxBytes {
+// append writes lines, in pieces that keep to the size. Of a chunk that fails in the middle some lines are there: the gap over them does no harm.
+func (f *File) append(lines []byte) error {
+	for len(lines) > 0 {
+		piece := lines[:min(len(lines), MaxBatch)]
+		if end := bytes.LastIndexByte(piece, '\n'); end >= 0 {
+			piece = piece[:end+1]
+		}
+		if err := f.appendPiece(piece); err != nil {
+			return err
+		}
+		lines = lines[len(piece):]
+	}
+	return nil
+}
+
+func (f *File) appendPiece(piece []byte) error {
+	if f.file == nil || f.size > 0 && f.size+int64(len(piece)) > f.opt.MaxBytes {
 		if err := f.rotate(); err != nil {
 			return err
 		}
 	}
-	for _, data := range [][]byte{gaps, chunk} {
-		n, err := f.file.Write(data)
-		if err != nil {
-			// The cut may fail as the write did; a half line is then what open cuts off, or a reader passes over.
-			cut := f.file.Truncate(f.size)
-			return errors.Join(fmt.Errorf("append to event file: %w", err), cut)
-		}
-		f.size += int64(n)
+	n, err := f.file.Write(piece)
+	if err != nil {
+		// The cut may fail as the write did; a half line is then what open cuts off, or a reader passes over.
+		return errors.Join(fmt.Errorf("append to event file: %w", err), f.file.Truncate(f.size))
 	}
+	f.size += int64(n)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +121,39 @@ func TestSlowSubscriberGetsAGapAndSlowsNobody(t *testing.T) {
 			got, _ = next(t, s, 4)
 			want(t, got, "gap:2", "d", "e", "f", "g")
 		})
+	}
+}
+
+// Records of many sizes wrap around the ring again and again: it stays well filled, and what it holds is whole.
+func TestRingHoldsTheNewestWhole(t *testing.T) {
+	t.Parallel()
+	const size, events = 4096, 3000
+	p, _ := started(t, event.Options{HubBytes: size})
+	key := func(i int) string { return fmt.Sprint(i, strings.Repeat("x", i*7919%500)) }
+	var mu sync.Mutex
+	r := p.NewRecorder(&mu)
+	for i := range events {
+		mu.Lock()
+		r.Record(&event.Event{Kind: event.Hit, Key: []byte(key(i))})
+		mu.Unlock()
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	items, err := p.Hub().Subscribe(event.Filter{}, event.Oldest()).Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	for i, it := range items {
+		want := key(events - len(items) + i)
+		if got := parse(t, it.Line).Key; got != want {
+			t.Fatalf("item %d of %d has key %.20q, want %.20q", i, len(items), got, want)
+		}
+		held += len(want)
+	}
+	if held < size/2 {
+		t.Errorf("%d bytes of keys held in a ring of %d", held, size)
 	}
 }
 

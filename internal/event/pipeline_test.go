@@ -85,6 +85,48 @@ func TestEveryEventArrivesOnceAndInItsClientsOrder(t *testing.T) {
 	}
 }
 
+// hooked is a lock that calls released, once, right after it is unlocked.
+type hooked struct {
+	sync.Mutex
+	released func()
+}
+
+func (h *hooked) Unlock() {
+	f := h.released
+	h.released = nil
+	h.Mutex.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// The client records and hands over at the first moment at which it can after the collector had its lock.
+func TestClientDoesNotOvertakeTheCollector(t *testing.T) {
+	t.Parallel()
+	sink := &memory{}
+	p := event.New(event.Options{FlushEvery: time.Hour, Sinks: []event.Sink{sink}})
+	p.Start()
+	var owner hooked
+	r := p.NewRecorder(&owner)
+	owner.Lock()
+	r.Record(&event.Event{Kind: event.Hit, Key: []byte("k"), Bytes: 1})
+	owner.Unlock()
+	owner.released = func() {
+		owner.Lock()
+		r.Record(&event.Event{Kind: event.Hit, Key: []byte("k"), Bytes: 2})
+		r.Flush()
+		owner.Unlock()
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, p)
+	got := sink.events(t, event.End)
+	if len(got) != 2 || got[0].Bytes != 1 || got[1].Bytes != 2 {
+		t.Errorf("events %+v", got)
+	}
+}
+
 func TestRecordAllocatesNothing(t *testing.T) {
 	p := event.New(event.Options{QueueBytes: 1 << 30})
 	var mu sync.Mutex
