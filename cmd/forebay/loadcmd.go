@@ -1,0 +1,6 @@
+package main
+
+type loadCmd struct{}
+
+// Run .
+func (loadCmd) Run(c *console) error { return misused("load is not there yet") }

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"forebay/backend/embedded"
+	"forebay/backend/kafka"
+	"forebay/backend/redis"
+	"forebay/backend/redis/wire"
+	"forebay/config"
+	"forebay/internal/cache"
+	"forebay/internal/event"
+	"forebay/internal/metric"
+	"forebay/internal/route"
+	"forebay/proxy"
+)
+
+// serveCmd is the cache itself.
+type serveCmd struct{}
+
+// node is one running Forebay. Each step of its way up fills in what it made and pushes the way down.
+type node struct {
+	cfg   *config.Config
+	log   *slog.Logger
+	began time.Time
+	up    stack
+
+	routes    *route.Table
+	registry  *prometheus.Registry
+	metrics   *metric.Metrics
+	resp      net.Listener
+	http      net.Listener
+	private   *embedded.Redis // nil: Redis is not ours
+	evictions evictions       // of the in-process stand-in
+	redis     *redis.Client
+	redisAddr redisAddress
+	upkeep    *upkeep
+	rights    *rights
+	source    *source
+	sourceUp  atomic.Bool
+	sinks     []event.Sink
+	kafka     *kafka.Sink // nil: none
+	eventFile string      // "": none
+	events    *event.Pipeline
+	pool      *wire.Pool
+	watcher   *redis.Watcher // nil: evictions are not watched
+	engine    *cache.Engine
+	front     *proxy.Server
+	reads     reads      // by HTTP
+	memory    memory     // of Redis
+	broken    chan error // a part that ended by itself
+}
+
+// Run serves until SIGINT or SIGTERM.
+func (serveCmd) Run(c *console) (err error) {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	n := &node{cfg: cfg, log: newLogger(c.err, cfg.Log), began: time.Now(), broken: make(chan error, 2)}
+	for _, w := range append(cfg.Warnings, withoutEffect(cfg)...) {
+		n.log.Warn("configuration", "problem", w)
+	}
+	defer func() {
+		err = errors.Join(err, n.up.close(cfg.Shutdown.Grace, n.log))
+	}()
+	// What depends on the operator alone comes first, so that a mistake is told at once. The way down is this list backwards: no new
+	// clients, those there are drained, then HTTP, the engine, and what they stood on; events end after all who record them.
+	for _, start := range []func(context.Context) error{
+		n.startMetrics,
+		n.listen,
+		n.startPrivateRedis,
+		n.startRedis,
+		n.startSource,
+		n.startEvents,
+		n.startPool,
+		n.startWatcher,
+		n.startUpkeep,
+		n.startEngine,
+		n.startHTTP,
+		n.startFront,
+	} {
+		if err := start(c.ctx); err != nil {
+			if c.ctx.Err() != nil {
+				n.log.Info("interrupted while starting")
+				return nil
+			}
+			return err
+		}
+	}
+	fmt.Fprint(c.out, n.banner())
+	select {
+	case <-c.ctx.Done():
+		n.log.Info("shutting down", "clients", n.front.Clients(), "grace", cfg.Shutdown.Grace)
+		return nil
+	case err := <-n.broken:
+		return err
+	}
+}
+
+// listen takes both ports, before anything is started that a taken port would make useless. Clients that come early wait.
+func (n *node) listen(ctx context.Context) error {
+	for _, p := range []struct {
+		field, address string
+		to             *net.Listener
+	}{{"listen.address", n.cfg.Listen.Address, &n.resp}, {"http.address", n.cfg.HTTP.Address, &n.http}} {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
+		if err != nil {
+			return fmt.Errorf("%s: %w; stop what listens there, or choose another with --%[1]s", p.field, err)
+		}
+		*p.to = l
+		// Whoever serves it closes it first; that it is closed already is no error worth telling.
+		n.up.push("listener "+p.field, closed(func() { _ = l.Close() }))
+	}
+	return nil
+}
+
+// startMetrics compiles the routes and makes their counts.
+func (n *node) startMetrics(context.Context) error {
+	var err error
+	if n.routes, err = compile(n.cfg); err != nil {
+		return err
+	}
+	if len(n.routes.Routes()) == 0 {
+		n.log.Warn("no routes are configured: every command is forwarded and nothing is loaded")
+	}
+	names := make([]string, len(n.routes.Routes()))
+	for i, r := range n.routes.Routes() {
+		names[i] = r.Name
+	}
+	n.registry = prometheus.NewRegistry()
+	n.metrics, err = metric.New(metric.Options{Registerer: n.registry, Routes: names, Build: build()})
+	if err != nil {
+		return err
+	}
+	n.up.push("metrics", closed(background(n.metrics.Run)))
+	return nil
+}
+
+// startSource opens the source and checks the routes against it; where it is down, that is done when it answers.
+func (n *node) startSource(ctx context.Context) error {
+	src, err := openSource(ctx, n.cfg, n.log)
+	if err != nil {
+		return err
+	}
+	n.source = src
+	n.up.push("source", closed(src.Close))
+	mine, down := bind(ctx, n.routes, src)
+	if mine != nil {
+		return &usageError{mine}
+	}
+	n.sourceUp.Store(down == nil)
+	if down != nil {
+		n.log.Warn("source does not answer yet: misses answer SOURCEDOWN", "source", src.text, "error", down)
+		n.up.push("rebind", closed(background(func(ctx context.Context) { rebind(ctx, n.routes, src, n.log) })))
+	}
+	return nil
+}
+
+// startPool makes the shared raw connections; none is dialled yet.
+func (n *node) startPool(context.Context) error {
+	n.pool = wire.NewPool(wire.Options{
+		Network: n.redisAddr.network, Addr: n.redisAddr.addr, TLS: n.redisAddr.tls, DialTimeout: n.cfg.Redis.Timeout,
+	})
+	n.up.push("pool", closed(n.pool.Close))
+	return nil
+}
+
+// maxLoads is how many queries of the source are under way at once: Cassandra gives 64 single rows at a time twelve times as fast
+// as one, and more gain little.
+const maxLoads = 64
+
+// startEngine makes what loads.
+func (n *node) startEngine(context.Context) error {
+	n.engine = cache.New(cache.Options{
+		Store: n.redis, Source: n.source, Routes: n.routes, Record: n.events.Record,
+		Budget: n.cfg.Budget, StoreBudget: n.storeBudget(), Loads: maxLoads, Log: n.log,
+	})
+	n.up.push("engine", closed(n.engine.Close))
+	return nil
+}
+
+// storeBudget is the part of a request's time that Redis may take: of the default 3 s, 1 s.
+func (n *node) storeBudget() time.Duration { return min(n.cfg.Redis.Timeout, n.cfg.Budget/3) }
+
+// startFront serves Redis clients.
+func (n *node) startFront(context.Context) error {
+	tls, err := n.cfg.Listen.TLS.Load()
+	if err != nil {
+		return &usageError{fmt.Errorf("listen.tls: %w", err)}
+	}
+	l := n.cfg.Listen.Limits
+	n.front, err = proxy.New(proxy.Options{
+		Pool: n.pool, Engine: n.engine, Routes: n.routes, Store: n.redis, Events: n.events, Commands: n.metrics.Commands(),
+		Limits: proxy.Limits{
+			Clients: l.Clients, RequestBytes: l.RequestBytes, Arguments: int64(l.Arguments), Pipeline: l.Pipeline,
+			ReplyBytes: int(l.ReplyBytes), InputBytes: int(l.InputBytes), WriteTimeout: l.WriteTimeout,
+		},
+		Budget: n.cfg.Budget, StoreBudget: n.storeBudget(),
+		MayRead: n.rights.mayRead, Info: n.info, Version: version, TLS: tls, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.upkeep.attach(n.front)
+	if err := n.startGauges(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := n.front.Serve(n.resp); err != nil {
+			n.broken <- fmt.Errorf("serve %s: %w", n.resp.Addr(), err)
+		}
+	}()
+	n.up.push("front", func(ctx context.Context) error {
+		err := n.front.Shutdown(ctx)
+		<-ended
+		return err
+	})
+	return nil
+}

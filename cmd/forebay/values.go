@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"forebay/internal/cache"
+	"forebay/internal/event"
+	"forebay/internal/route"
+	"forebay/internal/web"
+)
+
+// reads counts reads by HTTP when they are answered.
+type reads struct{ hits, misses atomic.Int64 }
+
+var _ web.Values = (*node)(nil)
+
+// Read reads a value for HTTP as a GET would, and records the one event of it.
+func (n *node) Read(ctx context.Context, db int, key []byte) ([]byte, error) {
+	if user, ok := web.User(ctx); ok && !n.rights.check(ctx, user) {
+		return nil, web.ErrForbidden
+	}
+	began := time.Now()
+	ev := event.Event{DB: db, Key: key, By: "http"}
+	value, err := n.read(ctx, db, key, &ev)
+	ev.Duration = time.Since(began)
+	ev.Bytes = int64(len(value))
+	if ev.Kind == event.Hit {
+		n.reads.hits.Add(1)
+	} else {
+		n.reads.misses.Add(1)
+	}
+	n.events.Record(&ev)
+	return value, err
+}
+
+// read finds the value, and says in ev how.
+func (n *node) read(ctx context.Context, db int, key []byte, ev *event.Event) ([]byte, error) {
+	ev.Kind, ev.Result = event.Miss, event.Failed
+	r := n.routeOf(db, key)
+	if r != nil {
+		ev.Route = r.Name
+	}
+	value, down, err := n.cached(ctx, db, key)
+	switch {
+	case value != nil:
+		ev.Kind, ev.Result, ev.Origin = event.Hit, event.NoResult, event.FromRedis
+		return value, nil
+	case err != nil && (!down || r == nil):
+		ev.Error = err.Error()
+		return nil, err
+	case r == nil:
+		ev.Result = event.Unrouted
+		return nil, web.ErrUnrouted
+	}
+	// The engine looks once more: another load may have ended since.
+	res := n.engine.Read(ctx, db, []cache.Want{{Key: key, Route: r}}, cache.Mode{NoLook: down})[0]
+	switch {
+	case res.Err != nil:
+		ev.Error = res.Err.Error()
+		return nil, res.Err
+	case res.Value == nil:
+		ev.Result = event.Absent
+		return nil, web.ErrAbsent
+	case res.Cached:
+		ev.Kind, ev.Result, ev.Origin = event.Hit, event.NoResult, event.FromRedis
+	default:
+		ev.Result, ev.Origin = event.Loaded, event.FromSource
+	}
+	return res.Value, nil
+}
+
+// cached looks into Redis. down tells that it could not be asked.
+func (n *node) cached(ctx context.Context, db int, key []byte) (value []byte, down bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, n.storeBudget())
+	defer cancel()
+	values, errs, err := n.redis.Get(ctx, db, [][]byte{key})
+	if err != nil {
+		return nil, true, err
+	}
+	return values[0], false, errs[0]
+}
+
+// routeOf returns the key's route, nil if it has none.
+func (n *node) routeOf(db int, key []byte) *route.Route {
+	var m route.Match
+	n.routes.Match(db, key, &m)
+	return m.Route
+}
