@@ -44,7 +44,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opt:     o,
 		log:     o.Log,
-		health:  &health{checks: o.Checks},
+		health:  newHealth(o.Checks),
 		streams: newStreams(o.MaxStreams),
 		reads:   make(chan struct{}, maxReads),
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	streamRetry  = 2 * time.Second  // after which a browser comes back
 	streamStuck  = 10 * time.Second // without taking anything, after which a consumer is given up
+	streamEnd    = time.Second      // for the last bytes of a stream that the server ends
 	maxLastEvent = 256              // bytes of a Last-Event-ID
 )
 
@@ -138,6 +139,7 @@ func (s *Server) send(ctx context.Context, w http.ResponseWriter, sub Subscripti
 		}
 		switch {
 		case ctx.Err() != nil || errors.Is(err, io.EOF):
+			_ = rc.SetWriteDeadline(time.Now().Add(streamEnd))
 			return
 		case errors.Is(err, context.DeadlineExceeded):
 			if len(items) == 0 {

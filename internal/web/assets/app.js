@@ -1,7 +1,6 @@
 // The dashboard: statistics once a second, events as they come. Text from events only ever becomes text nodes.
 "use strict";
 
-const KINDS = ["hit", "miss", "load", "fill", "evict", "invalid", "error", "gap", "session", "log", "checkpoint", "end"];
 const ROWS = 200;      // events kept on the page
 const READABLE = 200;  // events a second above which the automatic sample thins them
 
@@ -13,8 +12,6 @@ function el(name, className, text) {
   return e;
 }
 
-// --- statistics ---
-
 const CHARTS = [
   {name: "Hit ratio", css: "c-ratio", top: 1, of: (p) => p.hits + p.misses ? p.hits / (p.hits + p.misses) : null, show: percent},
   {name: "Throughput", css: "c-bytes", of: (p) => p.bytes, show: (v) => bytes(v) + "/s"},
@@ -24,8 +21,7 @@ const CHARTS = [
 const routes = new Map(); // name → {points, cells, note}
 
 function routeRow(name) {
-  const known = routes.get(name);
-  if (known) return known;
+  if (routes.has(name)) return routes.get(name);
   const row = el("tr"), head = el("th", "", name || "all routes"), note = el("small");
   head.scope = "row";
   head.append(note);
@@ -39,9 +35,8 @@ function routeRow(name) {
     return {value, chart};
   });
   $("routes").tBodies[0].append(row);
-  const made = {points: [], cells, note};
-  routes.set(name, made);
-  return made;
+  routes.set(name, {points: [], cells, note});
+  return routes.get(name);
 }
 
 function drawRoute(stats) {
@@ -53,8 +48,8 @@ function drawRoute(stats) {
     const text = now === null ? "–" : c.show(now);
     const most = Math.max(0, ...values.map((v) => v || 0));
     r.cells[i].value.textContent = text;
-    if (!c.top && most > 0) r.cells[i].value.append(el("small", "", ` of ${c.show(most)} at most`));
-    r.cells[i].chart.draw(values, `${c.name} over the last minute, now ${text}, at most ${c.show(most)}`, c.top);
+    if (!c.top && most > 0) r.cells[i].value.append(el("small", "", ` peak ${c.show(most)}`));
+    r.cells[i].chart.draw(values, `${c.name} over the last minute, now ${text}, peak ${c.show(most)}`, c.top);
   });
 }
 
@@ -66,62 +61,48 @@ function drawTiles(s) {
     ["Served", bytes(r.bytes) + "/s", `${bytes(t.bytes)} in all`],
     ["Loads", number(r.loads) + "/s", t.loads ? `${number(t.loads)} in all, ${number(t.rows)} rows` : "none yet"],
     ["Evictions", number(r.evictions) + "/s", `${number(t.evictions)} in all`],
-    ["Failed reads", number(t.errors), s.events_lost ? `${number(s.events_lost)} events lost` : "no event lost"],
+    ["Failed reads", number(t.errors), s.events_lost ? `in all; ${number(s.events_lost)} events lost` : "in all; no event lost"],
   ];
   if (s.clients !== undefined) tiles.push(["Clients", number(s.clients), `${number(s.requests)} commands`]);
-  if (s.redis_memory_used_bytes !== undefined) {
-    const max = s.redis_memory_max_bytes;
-    tiles.push(["Redis memory", bytes(s.redis_memory_used_bytes), max ? `of ${bytes(max)}` : "no maxmemory set"]);
-  }
+  const max = s.redis_memory_max_bytes;
+  if (max !== undefined) tiles.push(["Redis memory", bytes(s.redis_memory_used_bytes), max ? `of ${bytes(max)}` : "no maxmemory set"]);
   if (s.near_bytes !== undefined) tiles.push(["Near copy", bytes(s.near_bytes), s.spool_bytes ? `${bytes(s.spool_bytes)} of events spooled` : "in this process"]);
-  $("tiles").replaceChildren(...tiles.map(([name, value, note]) => {
-    const tile = el("div");
-    tile.append(el("dt", "", name), el("dd", "", value), el("dd", "", note));
-    return tile;
-  }));
+  $("tiles").replaceChildren(...tiles.map(() => el("div")));
+  tiles.forEach(([name, value, note], i) => $("tiles").children[i].append(el("dt", "", name), el("dd", "", value), el("dd", "", note)));
 }
 
-function drawBackends(backends) {
-  $("backends").replaceChildren(...Object.keys(backends || {}).sort().map((name) => {
-    return el("li", backends[name] ? "" : "down", backends[name] ? name : name + " is down");
-  }));
+// state is said aloud by screen readers, so it changes only when the words do.
+function state(text, css) {
+  if ($("state").textContent !== text) $("state").textContent = text;
+  $("state").className = css;
 }
 
 function take(s) {
   for (const h of s.history || []) routeRow(h.route).points = h.points.slice(-POINTS);
   for (const r of [s.all, ...s.routes]) {
-    if (!s.history) {
-      const points = routeRow(r.route).points;
-      points.push(r.last_1s);
-      if (points.length > POINTS) points.shift();
-    }
+    const row = routeRow(r.route);
+    if (!s.history) row.points = [...row.points, r.last_1s].slice(-POINTS);
     drawRoute(r);
   }
   drawTiles(s);
-  drawBackends(s.backends);
-  $("state").textContent = `up ${age(s.uptime_seconds)}`;
-  $("state").className = "state";
+  $("backends").replaceChildren(...Object.entries(s.backends || {}).map(([name, up]) => el("li", up ? "" : "down", up ? name : name + " is down")));
+  state(`up ${age(s.uptime_seconds)}`, "state");
   setAutomatic(s.all.last_1s);
 }
 
 let full = true; // the next answer is to bring the whole minute
 async function poll() {
-  if (!document.hidden) {
-    try {
-      const answer = await fetch("/api/v1/stats" + (full ? "?history=true" : ""));
-      if (!answer.ok) throw new Error(answer.status === 401 ? "a password is needed: reload the page" : `status ${answer.status}`);
-      take(await answer.json());
-      full = false;
-    } catch (err) {
-      $("state").textContent = `no statistics: ${err.message}`;
-      $("state").className = "state bad";
-      full = true;
-    }
-  } else full = true;
+  try {
+    const answer = document.hidden ? null : await fetch("/api/v1/stats" + (full ? "?history=true" : ""));
+    full = !answer;
+    if (answer && !answer.ok) throw new Error(answer.status === 401 ? "a password is needed: reload the page" : `status ${answer.status}`);
+    if (answer) take(await answer.json());
+  } catch (err) {
+    state(`no statistics: ${err.message}`, "state bad");
+    full = true;
+  }
   setTimeout(poll, 1000);
 }
-
-// --- events ---
 
 const form = $("filter");
 let source = null, paused = false, automatic = 1, retry = 0;
@@ -131,11 +112,9 @@ let waiting = []; // events not on the page yet, oldest first
 function setAutomatic(rate) {
   const reads = rate.hits + rate.misses;
   const wanted = Math.min(1000, 10 ** Math.max(0, Math.ceil(Math.log10(reads / READABLE || 1))));
-  if (wanted > automatic || reads * 20 < automatic * READABLE) {
-    const before = automatic;
-    automatic = wanted;
-    if (before !== wanted && form.sample.value === "auto") connect();
-  }
+  if (wanted === automatic || wanted < automatic && reads * 20 > automatic * READABLE) return;
+  automatic = wanted;
+  if (form.sample.value === "auto") connect();
 }
 
 function query() {
@@ -170,44 +149,35 @@ function problem(text) {
   $("problem").hidden = false;
 }
 
+// explain asks again to see why there is no stream, which an EventSource does not tell.
 async function explain(url) {
   const stop = new AbortController();
   try {
     const answer = await fetch(url, {signal: stop.signal});
-    if (!answer.ok) {
-      const p = await answer.json();
-      problem(`${p.title} ${p.detail || ""}`);
-    }
+    const p = answer.ok ? null : await answer.json();
+    if (p) problem(`${p.title} ${p.detail || ""}`);
   } catch { problem("Forebay does not answer. Trying again…"); }
   stop.abort();
 }
 
 function what(e) {
   const parts = [];
-  if (e.result) parts.push(e.result);
-  if (e.reason) parts.push(e.reason);
+  parts.push(...[e.result, e.reason].filter(Boolean));
   if (e.origin) parts.push(e.kind === "hit" ? "from " + e.origin : "asked " + e.origin);
   if (e.rows !== undefined) parts.push(e.rows === 1 ? "1 row" : `${number(e.rows)} rows`);
   if (e.count !== undefined) parts.push(e.kind === "gap" ? `${number(e.count)} events not shown` : `${number(e.count)} reads`);
-  if (e.by) parts.push("by " + e.by);
-  if (e.error) parts.push(e.error);
-  if (e.text) parts.push(e.text);
+  parts.push(...[e.by && "by " + e.by, e.error, e.text].filter(Boolean));
   return parts.join(", ");
 }
 
-function eventRow(e) {
-  const row = el("tr", "new");
+function eventRow(e, fresh) {
+  const row = el("tr", fresh ? "new" : "");
   row.setAttribute("role", "row");
-  const time = (e.time || "").slice(11, 23);
-  const key = e.key !== undefined ? e.key : e.key_b64 !== undefined ? "base64 " + e.key_b64 : "";
-  const took = e.duration_us === undefined ? "" : duration(e.duration_us);
-  const size = e.bytes === undefined ? "" : bytes(e.bytes);
-  for (const [css, text] of [["time", time], ["kind k-" + e.kind, e.kind], ["key", key], ["route", e.route || ""],
-    ["session", e.session || ""], ["what", what(e)], ["num size", size], ["num took", took]]) {
-    const cell = el("td", css, text);
-    cell.setAttribute("role", "cell");
-    row.append(cell);
-  }
+  const key = e.key ?? (e.key_b64 === undefined ? "" : "base64 " + e.key_b64);
+  const cells = [["time", (e.time || "").slice(11, 23)], ["kind k-" + e.kind, e.kind], ["key", key], ["route", e.route || ""],
+    ["session", e.session || ""], ["what", what(e)], ["num size", e.bytes === undefined ? "" : bytes(e.bytes)],
+    ["num took", e.duration_us === undefined ? "" : duration(e.duration_us)]];
+  for (const [css, text] of cells) row.appendChild(el("td", css, text)).setAttribute("role", "cell");
   return row;
 }
 
@@ -216,7 +186,8 @@ function flush() {
   if (paused) $("pause").textContent = waiting.length ? `Resume (${waiting.length}${waiting.length === ROWS ? "+" : ""})` : "Resume";
   else if (waiting.length && !document.hidden) {
     const body = $("rows");
-    body.prepend(...waiting.map(eventRow).reverse());
+    const few = waiting.length < 4; // more than that would make the whole table flicker
+    body.prepend(...waiting.map((e) => eventRow(e, few)).reverse());
     waiting = [];
     while (body.rows.length > ROWS) body.lastChild.remove();
     $("empty").hidden = true;
@@ -235,7 +206,6 @@ function changed() {
 }
 
 async function start() {
-  for (const kind of KINDS) form.kind.append(new Option(kind, kind));
   try {
     const answer = await fetch("/api/v1/routes");
     for (const r of (await answer.json()).routes) form.route.append(new Option(r.name, r.name));

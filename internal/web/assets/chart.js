@@ -22,17 +22,15 @@ function newChart() {
     const offset = POINTS - values.length;
     let line = "", fill = "", run = [];
     const end = () => {
-      if (run.length === 1) run.push([run[0][0] + WIDTH / (POINTS - 1) / 2, run[0][1]]); // a lone point would not show
-      if (run.length) {
-        const path = run.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L");
-        line += "M" + path;
-        fill += `M${run[0][0].toFixed(1)} ${HEIGHT - 1}L${path}L${run[run.length - 1][0].toFixed(1)} ${HEIGHT - 1}Z`;
-      }
+      if (run.length === 0) return;
+      line += `M${run[0]}L${run.join("L")}`; // the first twice: a lone point shows as a dot
+      fill += `M${run[0].split(" ")[0]} ${HEIGHT - 1}L${run.join("L")}V${HEIGHT - 1}Z`;
       run = [];
     };
     values.forEach((v, i) => {
       if (v === null) return end();
-      run.push([(offset + i) * WIDTH / (POINTS - 1), HEIGHT - 1 - Math.min(v / top, 1) * (HEIGHT - 3)]);
+      const x = (offset + i) * WIDTH / (POINTS - 1), y = HEIGHT - 1 - Math.min(v / top, 1) * (HEIGHT - 3);
+      run.push(`${x.toFixed(1)} ${y.toFixed(1)}`);
     });
     end();
     stroke.setAttribute("d", line);
@@ -47,9 +45,8 @@ function number(n) {
   if (n === 0) return "0";
   if (n < 10) return String(Math.max(0.1, Math.round(n * 10) / 10));
   if (n < 10000) return Math.round(n).toLocaleString("en");
-  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
-    if (n >= size) return (n / size).toFixed(n < 100 * size ? 1 : 0) + unit;
-  }
+  const [unit, size] = n >= 1e9 ? ["G", 1e9] : n >= 1e6 ? ["M", 1e6] : ["k", 1e3];
+  return (n / size).toFixed(n < 100 * size ? 1 : 0) + unit;
 }
 
 // bytes writes a size: 0 B, 512 B, 3.1 KB, 47 MB.
@@ -71,7 +68,6 @@ function duration(us) {
 }
 
 function age(seconds) {
-  const d = Math.floor(seconds / 86400), h = Math.floor(seconds / 3600) % 24, m = Math.floor(seconds / 60) % 60;
-  if (d) return `${d} d ${h} h`;
-  return h ? `${h} h ${m} min` : m ? `${m} min` : `${Math.floor(seconds)} s`;
+  const h = Math.floor(seconds / 3600), m = Math.floor(seconds / 60) % 60;
+  return h > 48 ? `${Math.floor(h / 24)} d ${h % 24} h` : h ? `${h} h ${m} min` : m ? `${m} min` : `${Math.floor(seconds)} s`;
 }
