@@ -18,6 +18,7 @@ const killAfter = 15 * time.Second
 // child is a running forebay.
 type child struct {
 	ended   context.Context // done when the process is gone; its cause says how it ended
+	banner  <-chan struct{} // closed when it has first written to its standard output
 	stopped chan<- struct{} // closed by stop: the end is no failure any more
 	kill    context.CancelFunc
 	result  <-chan error
@@ -27,7 +28,8 @@ type child struct {
 func startChild(o options, stdout, stderr io.Writer) (*child, error) {
 	life, kill := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(life, o.forebay, o.arguments...)
-	cmd.Stdout, cmd.Stderr = stdout, stderr
+	banner := make(chan struct{})
+	cmd.Stdout, cmd.Stderr = &noticed{w: stdout, first: banner}, stderr
 	cmd.Env = append(os.Environ(), "FOREBAY_LISTEN_ADDRESS="+o.resp, "FOREBAY_HTTP_ADDRESS="+o.http)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = killAfter
@@ -60,7 +62,7 @@ func startChild(o options, stdout, stderr io.Writer) (*child, error) {
 		end(nil)
 		return nil, err
 	}
-	return &child{ended: ended, stopped: stopped, kill: kill, result: result}, nil
+	return &child{ended: ended, banner: banner, stopped: stopped, kill: kill, result: result}, nil
 }
 
 // drained returns nil for a child that ended by itself after SIGTERM, in time and with status 0.
@@ -76,4 +78,20 @@ func (c *child) stop() error {
 	close(c.stopped)
 	c.kill()
 	return <-c.result
+}
+
+// noticed passes on what is written and closes first after the first write. It is for one goroutine.
+type noticed struct {
+	w     io.Writer
+	first chan<- struct{} // nil once closed
+}
+
+// Write passes p on.
+func (n *noticed) Write(p []byte) (int, error) {
+	written, err := n.w.Write(p)
+	if n.first != nil {
+		close(n.first)
+		n.first = nil
+	}
+	return written, err
 }

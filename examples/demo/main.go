@@ -79,7 +79,7 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	defer cancel(nil)
 	detach := context.AfterFunc(forebay.ended, func() { cancel(context.Cause(forebay.ended)) })
 	defer detach()
-	if err := show(ctx, o, stdout); err != nil {
+	if err := show(ctx, o, forebay.banner, stdout); err != nil {
 		return because(ctx, err)
 	}
 	if o.once {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -15,12 +16,18 @@ const (
 	epochs     = 2
 	readyAfter = 30 * time.Second // the longest wait for Forebay to be ready
 	readyEvery = 20 * time.Millisecond
+	// bannerAfter is the longest wait for Forebay's banner once it is ready, so that it does not appear between the results.
+	bannerAfter = time.Second
 )
 
 // show waits for Forebay, reads the epochs and prints what came of it.
-func show(ctx context.Context, o options, out io.Writer) error {
+func show(ctx context.Context, o options, banner <-chan struct{}, out io.Writer) error {
 	if err := awaitReady(ctx, "http://"+o.http+"/readyz"); err != nil {
 		return err
+	}
+	select {
+	case <-banner:
+	case <-time.After(bannerAfter):
 	}
 	events, err := follow(ctx, "http://"+o.http+"/events")
 	if err != nil {
@@ -50,13 +57,7 @@ func show(ctx context.Context, o options, out io.Writer) error {
 
 // hints say what to try next.
 func hints(o options) string {
-	port := o.resp
-	for i := len(port) - 1; i >= 0; i-- {
-		if port[i] == ':' {
-			port = port[i+1:]
-			break
-		}
-	}
+	port := o.resp[strings.LastIndexByte(o.resp, ':')+1:]
 	text := fmt.Sprintf(`
 Try next:
   redis-cli -p %s GET digits:train:0                    a pickled sample
