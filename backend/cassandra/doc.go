@@ -10,5 +10,6 @@
 //   - A Load returns within its caller's deadline, whatever the driver is waiting for (see [Source.Load]).
 //   - A session that does not answer is replaced by the watchdog, which never drops the old one before the new one
 //     answers. One goroutine connects; Close ends it.
+//   - What a Loader writes is complete when its row in the table datasets says so, which is written last (see [Loader.Load]).
 //   - Every error of a load wraps backend.ErrSourceDown, ErrSourceTimeout or ErrSourceInvalid, and names what was asked, never a value.
 package cassandra

@@ -142,6 +142,23 @@ func TestOutages(t *testing.T) {
 		}
 	})
 
+	t.Run("paused while it is loaded, the load completes after", func(t *testing.T) {
+		paused := false
+		l := openLoader(t, cassandra.LoaderOptions{
+			Options: cassandra.Options{Hosts: []string{server.Addr}, Keyspace: keyspace, Timeout: 500 * time.Millisecond},
+			Progress: func(p cassandra.Progress) {
+				if p.Done == 200 && !paused {
+					paused = true
+					server.Pause()
+					time.AfterFunc(2*time.Second, server.Resume)
+				}
+			},
+		})
+		m := made{n: 2000, size: 3000, seed: 9, labelled: true}
+		load(t, l, "paused", m)
+		holds(t, server.Addr, keyspace, "paused", m)
+	})
+
 	t.Run("killed, loads fail at once and recover alone", func(t *testing.T) {
 		o := lazy(t)
 		o.recovers(t, 0)
