@@ -37,7 +37,11 @@ func (n *node) banner() string {
 
 func (n *node) redisText() string {
 	if n.private != nil {
-		return "embedded: " + n.private.Description()
+		text := "embedded: " + n.private.Description()
+		if v := n.upkeep.version(); v != "" && !n.private.InProcess() {
+			text += ", version " + v
+		}
+		return text
 	}
 	text := n.redisAddr.addr
 	switch v := n.upkeep.version(); {

@@ -21,7 +21,7 @@ const (
 
 // commands is the command line, but for the flags that config names.
 type commands struct {
-	File string `name:"config" short:"c" type:"path" placeholder:"FILE" help:"Configuration file (YAML). Without one, everything is embedded."`
+	File string `name:"config" short:"c" placeholder:"FILE" help:"Configuration file (YAML). Without one, everything is embedded."`
 
 	Serve   serveCmd   `cmd:"" help:"Serve Redis clients and HTTP until SIGINT or SIGTERM."`
 	Config  configCmd  `cmd:"" help:"Print an example, check a configuration, or show the effective one."`

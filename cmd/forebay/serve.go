@@ -20,6 +20,7 @@ import (
 	"forebay/internal/event"
 	"forebay/internal/metric"
 	"forebay/internal/route"
+	"forebay/internal/web"
 	"forebay/proxy"
 )
 
@@ -54,9 +55,11 @@ type node struct {
 	watcher   *redis.Watcher // nil: evictions are not watched
 	engine    *cache.Engine
 	front     *proxy.Server
-	reads     reads      // by HTTP
-	memory    memory     // of Redis
-	broken    chan error // a part that ended by itself
+	web       *web.Server
+	reads     reads         // by HTTP
+	memory    memory        // of Redis
+	broken    chan error    // a part that ended by itself
+	ready     chan struct{} // closed when everything is up
 }
 
 // Run serves until SIGINT or SIGTERM.
@@ -65,7 +68,7 @@ func (serveCmd) Run(c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	n := &node{cfg: cfg, log: newLogger(c.err, cfg.Log), began: time.Now(), broken: make(chan error, 2)}
+	n := &node{cfg: cfg, log: newLogger(c.err, cfg.Log), began: time.Now(), broken: make(chan error, 2), ready: make(chan struct{})}
 	for _, w := range append(cfg.Warnings, withoutEffect(cfg)...) {
 		n.log.Warn("configuration", "problem", w)
 	}
@@ -97,6 +100,7 @@ func (serveCmd) Run(c *console) (err error) {
 		}
 	}
 	fmt.Fprint(c.out, n.banner())
+	close(n.ready)
 	select {
 	case <-c.ctx.Done():
 		n.log.Info("shutting down", "clients", n.front.Clients(), "grace", cfg.Shutdown.Grace)
@@ -222,6 +226,7 @@ func (n *node) startFront(context.Context) error {
 		}
 	}()
 	n.up.push("front", func(ctx context.Context) error {
+		n.web.Drain() // balancers turn away while clients finish
 		err := n.front.Shutdown(ctx)
 		<-ended
 		return err

@@ -10,7 +10,8 @@ import (
 	"forebay/internal/web"
 )
 
-// startHTTP serves the dashboard, the live stream, values, metrics and health.
+// startHTTP prepares the dashboard, the live stream, values, metrics and health, to be served once everything is up: who asks before
+// that waits.
 func (n *node) startHTTP(context.Context) error {
 	s, err := web.New(web.Options{
 		Auth: web.Auth(n.cfg.HTTP.Auth), Authenticate: n.redis.Authenticate, Hosts: n.cfg.HTTP.Hosts,
@@ -21,16 +22,20 @@ func (n *node) startHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	n.web = s
+	end := background(func(ctx context.Context) {
+		select {
+		case <-n.ready:
+		case <-ctx.Done():
+			return
+		}
 		if err := s.Serve(n.http); err != nil {
 			n.broken <- err
 		}
-	}()
+	})
 	n.up.push("http", func(ctx context.Context) error {
 		err := s.Shutdown(ctx)
-		<-ended
+		end()
 		return err
 	})
 	return nil
