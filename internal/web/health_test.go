@@ -111,11 +111,12 @@ func TestProbesAreSparing(t *testing.T) {
 		for i := range 10 {
 			go func() {
 				codes <- ask(t, s.Handler(), loopback, http.MethodGet, "/readyz", func(r *http.Request) {
-					if i == 0 {
+					if i == 0 { // the first, who asks for all, is the one who is gone
 						*r = *r.WithContext(gone)
 					}
 				}).Code
 			}()
+			synctest.Wait()
 		}
 		for range 10 {
 			if code := <-codes; code != 503 {

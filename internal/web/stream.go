@@ -118,8 +118,6 @@ func (s *Server) streamProblem(err error) problem {
 // fills the subscription's queue and nothing here.
 func (s *Server) send(ctx context.Context, w http.ResponseWriter, sub Subscription) {
 	rc := http.NewResponseController(w)
-	// The deadline for reading the request would end the stream when it passes.
-	_ = rc.SetReadDeadline(time.Time{})
 	var buf bytes.Buffer
 	buf.WriteString("retry: " + strconv.FormatInt(streamRetry.Milliseconds(), 10) + "\n\n")
 	for {
