@@ -160,6 +160,11 @@ func blocks(cmd *command, args [][]byte) bool {
 
 // forward sends a command whose reply is passed on, or looked at if it is a read that loads.
 func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
+	if s.resending > 0 {
+		// A GETEX may be sent once more: whatever follows must see what it did.
+		s.submit()
+		s.await(func() bool { return s.resending == 0 })
+	}
 	if cmd.writes {
 		s.fence(cmd, args)
 	}
@@ -254,6 +259,7 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 			sl.more = &detail{start: start, end: end}
 		case opGetEx:
 			sl.more = &detail{frame: append([]byte(nil), frame...)}
+			s.resending++
 		}
 	}
 	s.sendRead(frame, sl)

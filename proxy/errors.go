@@ -27,13 +27,18 @@ func errorReply(err error) string {
 	case errors.Is(err, cache.ErrContended):
 		word, advice = "SOURCETIMEOUT", "try again"
 	case !errors.Is(err, backend.ErrSourceInvalid):
-		if text := err.Error(); strings.HasPrefix(text, "WRONGTYPE ") {
-			return "-" + line(text) + "\r\n"
+		if wrongType(err) {
+			return wrongTypeReply
 		}
 		word, advice = "SOURCEDOWN", "try again"
 	}
 	return "-" + word + " " + line(err.Error()) + "; " + advice + "\r\n"
 }
+
+const wrongTypeReply = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
+
+// wrongType tells whether Redis holds something else than a string.
+func wrongType(err error) bool { return strings.Contains(err.Error(), "WRONGTYPE ") }
 
 // line makes text fit a simple error: one line.
 func line(text string) string {

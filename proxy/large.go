@@ -124,7 +124,7 @@ func (s *session) Large(head []byte) (blocks bool) {
 	s.streamed.slot = seq
 	switch {
 	case sl.state != waiting:
-		sl.n--
+		sl.n-- // answered without Redis: it came too late
 		s.owed--
 		s.streamed.skip = true
 		return false
@@ -136,6 +136,7 @@ func (s *session) Large(head []byte) (blocks bool) {
 		sl.more.reply = sl.more.reply[:0]
 		return false
 	}
+	sl.state = streaming
 	if sl.kind == readOne {
 		s.srv.large.add(s.target.DB, sl.key)
 		s.record(sl, sl.key, event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: sl.op.size(head)})
@@ -165,10 +166,11 @@ func (s *session) Part(b []byte, last bool) {
 		s.clock = wire.Now()
 		s.count(sl, 1)
 		s.owed--
+		sl.state = waiting
 		if sl.n--; sl.n == 0 {
 			s.ready(sl)
-			s.advance()
 		}
+		s.advance()
 	}
 	s.mu.Unlock()
 	s.Flush()

@@ -189,13 +189,6 @@ func (s *session) loadedMany(m *miss, sl *slot, results []cache.Result) {
 	s.finish(m.seq, sl, out)
 }
 
-// wrongType tells whether Redis holds something else than a string, for which MGET says nil.
-func wrongType(err error) bool {
-	const word = "WRONGTYPE"
-	text := err.Error()
-	return len(text) >= len(word) && text[:len(word)] == word
-}
-
 // appendResult appends the reply that a read gets for what was loaded.
 func (s *session) appendResult(b []byte, op readOp, d *detail, res *cache.Result) []byte {
 	switch {
@@ -255,6 +248,12 @@ func (s *session) recordLoad(sl *slot, key []byte, r *route.Route, res *cache.Re
 }
 
 func (s *session) recordKey(sl *slot, key []byte, r *route.Route, ev event.Event) {
+	switch ev.Kind {
+	case event.Hit:
+		s.srv.hits.Add(1)
+	case event.Miss:
+		s.srv.misses.Add(1)
+	}
 	ev.Key, ev.DB, ev.Duration = key, s.target.DB, time.Duration(s.clock-sl.at)
 	if r != nil {
 		ev.Route = r.Name

@@ -155,6 +155,7 @@ func (s *session) writer(b *[]byte, from int) {
 		b, from = s.out.ready, 0
 		s.out.ready = nil
 		if b == nil || s.gone {
+			_ = s.nc.SetWriteDeadline(time.Time{}) // it would end the next write that does not block
 			s.wrote()
 			s.mu.Unlock()
 			return

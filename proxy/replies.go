@@ -209,6 +209,9 @@ func (s *session) ready(sl *slot) {
 	if sl.op != noRead && sl.route != nil || sl.kind == execReply && sl.more != nil && sl.more.tx.routed {
 		s.routed--
 	}
+	if sl.kind == readOne && sl.op == opGetEx && sl.route != nil {
+		s.resending--
+	}
 	if sl.kind == readMany {
 		s.srv.details.put(sl.more)
 		sl.more = nil
@@ -278,6 +281,8 @@ func (s *session) unanswered(seq uint64, sl *slot, sent bool) {
 	sl.n--
 	switch {
 	case sl.state == loading:
+	case sl.state == streaming:
+		s.drop(nil) // it has the beginning of a reply that will never be whole
 	case sl.writes && sent:
 		// It may have been done or not, and nobody can know: an error would claim the one, silence the other.
 		s.drop(nil)

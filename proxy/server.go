@@ -62,14 +62,15 @@ type Options struct {
 
 // Server is the front. Make it with New; its zero value is not usable.
 type Server struct {
-	opts    Options
-	log     *slog.Logger
-	table   atomic.Pointer[commands]
-	unknown command
-	large   largeKeys
-	ins     *bufferPool
-	outs    *bufferPool
-	details detailPool
+	opts         Options
+	log          *slog.Logger
+	table        atomic.Pointer[commands]
+	unknown      command
+	large        largeKeys
+	ins          *bufferPool
+	outs         *bufferPool
+	details      detailPool
+	hits, misses atomic.Int64 // keys read; counted before the reply is sent
 
 	ctx    context.Context //nolint:containedctx // the life of the server's dials
 	cancel context.CancelFunc
@@ -196,6 +197,10 @@ func (s *Server) accept(nc net.Conn) {
 		s.mu.Unlock()
 	}()
 }
+
+// Reads is how many keys were read and found in the cache, and how many were not. It includes every read that was replied to
+// before the call.
+func (s *Server) Reads() (hits, misses int64) { return s.hits.Load(), s.misses.Load() }
 
 // Clients is the number of connected clients.
 func (s *Server) Clients() int {

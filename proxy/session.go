@@ -39,20 +39,21 @@ type session struct {
 	now      int64 // when the bytes being dispatched were read, by wire.Now
 	noGather bool  // the transaction at the front is not complete, and no more bytes are there
 
-	mu       sync.Mutex
-	cond     sync.Cond
-	waiters  int // goroutines waiting on cond
-	fifo     fifo
-	out      output
-	gone     bool  // the socket is closed, or is not worth writing to
-	quit     bool  // QUIT or a protocol error: what is owed is written, then the client is closed
-	held     int   // bytes in slots that wait for an earlier one
-	routed   int   // slots of routed reads that are not ready
-	owed     int   // replies of Redis still to come
-	clock    int64 // when what is being handled came, by wire.Now
-	rec      *event.Recorder
-	missed   []miss // found by the replies being handled
-	streamed stream
+	mu        sync.Mutex
+	cond      sync.Cond
+	waiters   int // goroutines waiting on cond
+	fifo      fifo
+	out       output
+	gone      bool  // the socket is closed, or is not worth writing to
+	quit      bool  // QUIT or a protocol error: what is owed is written, then the client is closed
+	held      int   // bytes in slots that wait for an earlier one
+	routed    int   // slots of routed reads that are not ready
+	owed      int   // replies of Redis still to come
+	resending int   // slots of GETEX that may have to be sent once more
+	clock     int64 // when what is being handled came, by wire.Now
+	rec       *event.Recorder
+	missed    []miss // found by the replies being handled
+	streamed  stream
 
 	// Written by the client's goroutine, under mu.
 	target            wire.Target

@@ -22,9 +22,10 @@ const (
 type state uint8
 
 const (
-	waiting state = iota // for Redis
-	loading              // for the engine, or for a command sent once more
-	ready                // nothing more will be added
+	waiting   state = iota // for Redis
+	loading                // for the engine, or for a command sent once more
+	streaming              // for the rest of a large reply, of which the client has a part
+	ready                  // nothing more will be added
 )
 
 // slot is one place in a client's FIFO of replies: of one command, or of several alike that are only passed on.

@@ -13,8 +13,6 @@ import (
 	"forebay/internal/route"
 )
 
-// maxIn is the most rows one query asks for.
-const maxIn = 1024
 
 // load is one flight that this goroutine has begun and must end.
 type load struct {
@@ -111,7 +109,7 @@ func (e *Engine) gather(todo []*load) []*batch {
 			continue
 		}
 		b := open[l.lookup.Group]
-		if b == nil || len(b.in) >= maxIn {
+		if b == nil || len(b.in) >= route.MaxIn {
 			b = &batch{sel: l.lookup.Select, where: l.lookup.Where, at: map[any]int{}, route: l.route.Name}
 			open[l.lookup.Group] = b
 			list = append(list, b)

@@ -138,16 +138,12 @@ func (c *Conn) write() {
 	c.lastUse.Store(Now())
 }
 
-// Retire lets the connection take no new command; it ends by itself when the last reply has come.
-func (c *Conn) Retire() {
+// retire lets the connection take no new command. The reader, who calls it, ends it when the last reply has come.
+func (c *Conn) retire() {
 	c.mu.Lock()
 	c.retired = true
 	c.room.Broadcast()
-	idle := c.fifo.len() == 0
 	c.mu.Unlock()
-	if idle && c.owner == nil {
-		c.nc.Close()
-	}
 	if c.pool != nil {
 		c.pool.forget(c)
 	}

@@ -190,7 +190,7 @@ func (r *reader) begin() bool {
 	}
 	r.flush() // what was given before must not wait behind a slow reader
 	if recv.Large(r.buf[r.first:r.pos]) && c.owner == nil {
-		c.Retire()
+		c.retire()
 	}
 	r.large = recv
 	recv.Part(r.buf[r.first:r.pos], false)
