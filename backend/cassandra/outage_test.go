@@ -24,7 +24,7 @@ type outage struct {
 }
 
 // load asks for the row within the time and says how long that took.
-func (o *outage) load(t *testing.T, within time.Duration) (rows int, err error, took time.Duration) {
+func (o *outage) load(t *testing.T, within time.Duration) (rows int, took time.Duration, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
@@ -37,7 +37,7 @@ func (o *outage) load(t *testing.T, within time.Duration) (rows int, err error, 
 	if took > within+slack {
 		t.Errorf("load within %v took %v (%v)", within, took, err)
 	}
-	return rows, err, took
+	return rows, took, err
 }
 
 // recovers asks until the row is there. Nobody helps the source to find its server again.
@@ -45,7 +45,7 @@ func (o *outage) recovers(t *testing.T, within time.Duration) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for {
-		rows, err, _ := o.load(t, 500*time.Millisecond)
+		rows, _, err := o.load(t, 500*time.Millisecond)
 		if err == nil && rows == 1 {
 			return
 		}
@@ -65,7 +65,7 @@ func (o *outage) recovers(t *testing.T, within time.Duration) {
 func (o *outage) fails(t *testing.T, times int, within time.Duration, causes ...error) {
 	t.Helper()
 	for i := range times {
-		rows, err, took := o.load(t, within)
+		rows, took, err := o.load(t, within)
 		known := false
 		for _, cause := range causes {
 			known = known || errors.Is(err, cause)

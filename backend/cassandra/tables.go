@@ -38,16 +38,19 @@ func loaderTables() []tableDef {
 			name: "samples",
 			columns: []backend.Column{
 				column("dataset", text), column("split", text), column("shard", bigint), column("idx", bigint),
-				{Name: "data", Type: backend.Blob, Native: "blob"}, column("label", bigint), column("crc32c", bigint),
+				{Name: "data", Type: backend.Blob, Native: "blob"},
+				column("label", bigint), column("crc32c", bigint),
 			},
 			partition: []string{"dataset", "split", "shard"}, clustering: []string{"idx"},
 		},
 		{
 			name: "datasets",
 			columns: []backend.Column{
-				column("dataset", text), column("split", text), {Name: "complete", Type: backend.Bool, Native: "boolean"},
+				column("dataset", text), column("split", text),
+				{Name: "complete", Type: backend.Bool, Native: "boolean"},
 				column("samples", bigint), column("bytes", bigint), column("crc32c", bigint),
-				{Name: "loaded_at", Type: backend.Timestamp, Native: "timestamp"}, column("extent", bigint),
+				{Name: "loaded_at", Type: backend.Timestamp, Native: "timestamp"},
+				column("extent", bigint),
 			},
 			partition: []string{"dataset"}, clustering: []string{"split"},
 		},

@@ -72,7 +72,8 @@ func FuzzDecode(f *testing.F) {
 	native := func(t gocql.Type) gocql.TypeInfo { return gocql.NewNativeType(4, t, "") }
 	types := []gocql.TypeInfo{
 		native(gocql.TypeInt), native(gocql.TypeVarint), native(gocql.TypeTinyInt), native(gocql.TypeTimestamp), native(gocql.TypeUUID),
-		gocql.VectorType{SubType: native(gocql.TypeFloat), Dimensions: 3}, gocql.VectorType{SubType: native(gocql.TypeText), Dimensions: 2},
+		gocql.VectorType{SubType: native(gocql.TypeFloat), Dimensions: 3},
+		gocql.VectorType{SubType: native(gocql.TypeText), Dimensions: 2},
 		gocql.VectorType{SubType: native(gocql.TypeSmallInt), Dimensions: 1 << 30},
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -37,9 +37,6 @@ func OpenFile(path string) (*File, error) {
 // Close closes the file.
 func (f *File) Close() error { return f.file.Close() }
 
-// Path is the path the file was opened by.
-func (f *File) Path() string { return f.path }
-
 // Arrays describes the arrays in the order of the file.
 func (f *File) Arrays() []Array { return slices.Clone(f.arrays) }
 

@@ -150,6 +150,20 @@ func TestNumPyFiles(t *testing.T) {
 			}
 		}
 	})
+	t.Run("arrays", func(t *testing.T) {
+		f, err := dataset.OpenFile(filepath.Join(dir, "odd.npz"))
+		if err != nil {
+			t.Fatalf("open: %v", err)
+		}
+		defer f.Close()
+		var names []string
+		for _, a := range f.Arrays() {
+			names = append(names, a.Name+" "+a.DType)
+		}
+		if want := []string{"pixels |u1", "y <i8", "objects |O"}; !slices.Equal(names, want) {
+			t.Errorf("arrays are %q, want %q", names, want)
+		}
+	})
 	t.Run("several files", func(t *testing.T) { severalFiles(t, dir) })
 }
 
