@@ -70,7 +70,9 @@ func (n *node) startPrivateRedis(ctx context.Context) error {
 		n.redisAddr, err = newRedisAddress(&n.cfg.Redis)
 		return err
 	}
-	r, err := embedded.StartRedis(ctx, embedded.Options{OnEvict: n.evictions.record, Log: n.log})
+	r, err := embedded.StartRedis(ctx, embedded.Options{
+		InProcess: n.cmd.InProcess, OnEvict: n.evictions.record, Log: n.log,
+	})
 	if err != nil {
 		return fmt.Errorf("start the embedded redis: %w", err)
 	}

@@ -25,10 +25,13 @@ import (
 )
 
 // serveCmd is the cache itself.
-type serveCmd struct{}
+type serveCmd struct {
+	InProcess bool `help:"With the embedded Redis: the built-in stand-in, also where a redis-server is installed."`
+}
 
 // node is one running Forebay. Each step of its way up fills in what it made and pushes the way down.
 type node struct {
+	cmd   serveCmd
 	cfg   *config.Config
 	log   *slog.Logger
 	began time.Time
@@ -63,12 +66,14 @@ type node struct {
 }
 
 // Run serves until SIGINT or SIGTERM.
-func (serveCmd) Run(c *console) (err error) {
+func (cmd serveCmd) Run(c *console) (err error) {
 	cfg, err := c.config()
 	if err != nil {
 		return err
 	}
-	n := &node{cfg: cfg, log: newLogger(c.err, cfg.Log), began: time.Now(), broken: make(chan error, 2), ready: make(chan struct{})}
+	n := &node{
+		cmd: cmd, cfg: cfg, log: newLogger(c.err, cfg.Log), began: time.Now(), broken: make(chan error, 2), ready: make(chan struct{}),
+	}
 	for _, w := range append(cfg.Warnings, withoutEffect(cfg)...) {
 		n.log.Warn("configuration", "problem", w)
 	}
