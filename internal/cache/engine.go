@@ -13,7 +13,7 @@ import (
 	"forebay/internal/route"
 )
 
-// maxRounds is how often a reader looks again after a refused fill before it gets an error.
+// maxRounds is how often a reader's key is loaded, each time in vain because it was written, before the reader gets an error.
 const maxRounds = 3
 
 // ErrContended means that clients wrote the key each time it had been loaded.
@@ -100,21 +100,28 @@ func (e *Engine) Read(ctx context.Context, db int, wants []Want, mode Mode) []Re
 	for i := range todo {
 		todo[i] = i
 	}
-	for round := 0; len(todo) > 0; round++ {
-		if round == maxRounds {
+	for refusals := 0; len(todo) > 0; {
+		var refused bool
+		todo, refused = e.round(ctx, db, wants, todo, results, mode)
+		mode.NoLook = false
+		if !refused {
+			continue // late for some: that is no writer's doing, and ends with ctx
+		}
+		if refusals++; refusals == maxRounds {
 			for _, i := range todo {
 				results[i].Err = ErrContended
 			}
 			break
 		}
-		todo = e.round(ctx, db, wants, todo, results, mode)
-		mode.NoLook = false
 	}
 	return results
 }
 
-// round joins or begins a flight for each key of todo, waits for them, and returns which must be looked at again.
-func (e *Engine) round(ctx context.Context, db int, wants []Want, todo []int, results []Result, mode Mode) []int {
+// round joins or begins a flight for each key of todo, waits for them, and returns which must be looked at again. refused tells that a value
+// of theirs was not to be used because of a write, rather than that this reader came too late for it.
+func (e *Engine) round(
+	ctx context.Context, db int, wants []Want, todo []int, results []Result, mode Mode,
+) (again []int, refused bool) {
 	joined := make([]*flight, len(todo))
 	late := make([]bool, len(todo))
 	var mine []load
@@ -132,7 +139,7 @@ func (e *Engine) round(ctx context.Context, db int, wants []Want, todo []int, re
 	if len(mine) > 0 {
 		e.start(db, mine, mode)
 	}
-	again := todo[:0]
+	again = todo[:0]
 	for n, i := range todo {
 		select {
 		case <-joined[n].done:
@@ -142,12 +149,13 @@ func (e *Engine) round(ctx context.Context, db int, wants []Want, todo []int, re
 		}
 		out := joined[n].out
 		if late[n] || out.again {
+			refused = refused || !late[n]
 			again = append(again, i)
 			continue
 		}
 		results[i] = Result{Value: out.value, Err: out.err, Cached: out.cached}
 	}
-	return again
+	return again, refused
 }
 
 // deadline is the error of a reader whose time is over.
