@@ -13,7 +13,6 @@ import (
 	"forebay/internal/route"
 )
 
-
 // load is one flight that this goroutine has begun and must end.
 type load struct {
 	flightKey
@@ -142,32 +141,41 @@ func (b *batch) add(l *load) {
 
 // run asks the source once and gives each load its value or error.
 func (e *Engine) run(ctx context.Context, b *batch) {
+	if err := e.acquire(ctx); err != nil {
+		b.fail(err) // without an event: nothing was asked
+		return
+	}
 	start := time.Now()
 	rows, bytes := 0, int64(0)
-	err := e.acquire(ctx)
-	if err == nil {
-		err = e.opts.Source.Load(ctx, b.sel, b.where, b.in, func(i int, row backend.Row) error {
-			rows++
-			for _, l := range b.loads[i] {
-				l.value, l.err = l.route.Value(row)
-				bytes += int64(len(l.value))
-			}
-			return nil // one row that makes no value leaves the others theirs
-		})
-		<-e.slots
-	}
+	err := e.opts.Source.Load(ctx, b.sel, b.where, b.in, func(i int, row backend.Row) error {
+		rows++
+		for _, l := range b.loads[i] {
+			l.value, l.err = l.route.Value(row)
+			bytes += int64(len(l.value))
+		}
+		return nil // one row that makes no value leaves the others theirs
+	})
+	<-e.slots
 	ev := event.Event{Kind: event.Load, Route: b.route, Rows: rows, Bytes: bytes, Duration: time.Since(start)}
 	if err != nil {
+		if e.ctx.Err() != nil {
+			err = ErrClosed // what the driver made of it would blame the source
+		}
 		ev.Error = err.Error()
-		for _, list := range b.loads {
-			for _, l := range list {
-				if l.value == nil && l.err == nil {
-					l.err = err
-				}
+		b.fail(err)
+	}
+	e.opts.Record(&ev)
+}
+
+// fail gives the error to every load that has neither a value nor an error of its own.
+func (b *batch) fail(err error) {
+	for _, list := range b.loads {
+		for _, l := range list {
+			if l.value == nil && l.err == nil {
+				l.err = err
 			}
 		}
 	}
-	e.opts.Record(&ev)
 }
 
 // acquire waits for leave to ask the source.
@@ -181,6 +189,9 @@ func (e *Engine) acquire(ctx context.Context) error {
 	case e.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
+		if e.ctx.Err() != nil {
+			return ErrClosed
+		}
 		return fmt.Errorf("%w: %d queries were under way for the whole budget", backend.ErrSourceTimeout, cap(e.slots))
 	}
 }
