@@ -86,6 +86,9 @@ func (s *source) Load(ctx context.Context, q *backend.Select, where, in []any, e
 			return err
 		}
 	}
+	if err := stopped(ctx.Err()); err != nil {
+		return err
+	}
 	cells := []cell{{nil, where[0]}}
 	if q.In != "" {
 		cells = cells[:0]
