@@ -10,7 +10,10 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// describe is the client's line of CLIENT LIST and CLIENT INFO, with the fields that mean something here. The lock is held.
+// describe is the client's line of CLIENT LIST and CLIENT INFO. The lock is held.
+//
+// It has every field of Redis 7.0 in its order, and the library's of 7.2: redis-py 5.3 wants them all and takes a line that lacks one
+// for broken. What a client of Forebay has not got is 0, or what Redis says for none.
 func (s *session) describe() string {
 	user := "default"
 	if s.target.Auth {
@@ -20,9 +23,13 @@ func (s *session) describe() string {
 	if s.tx != nil {
 		multi = len(s.tx.cmds)
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s name=%s age=%d idle=0 flags=N db=%d sub=%d psub=%d ssub=%d multi=%d omem=%d user=%s resp=%d lib-name=%s lib-ver=%s\n",
-		s.id, s.nc.RemoteAddr(), s.nc.LocalAddr(), s.name, int(time.Since(s.born).Seconds()), s.target.DB, s.pins.channels, s.pins.patterns,
-		s.pins.shards, multi, s.out.size+s.held, user, s.target.Proto, s.libName, s.libVer)
+	unsent := s.out.size + s.held
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=0 flags=N db=%d sub=%d psub=%d ssub=%d multi=%d "+
+		"qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%d tot-mem=%d events=r cmd=NULL "+
+		"user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s\n",
+		s.id, s.nc.RemoteAddr(), s.nc.LocalAddr(), s.name, int(time.Since(s.born).Seconds()),
+		s.target.DB, s.pins.channels, s.pins.patterns, s.pins.shards, multi,
+		unsent, unsent, user, s.target.Proto, s.libName, s.libVer)
 }
 
 // describeAll is CLIENT LIST. The lock of the caller, a session, is held, and is given up meanwhile.
