@@ -3,10 +3,12 @@ package e2e_test
 import (
 	"crypto/rand"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 
-	"forebay/internal/testkit"
+	gocql "github.com/apache/cassandra-gocql-driver/v2"
 )
 
 // The size of the digits.
@@ -57,9 +59,24 @@ func load(t testing.TB, addr, keyspace, dataset, split string, flags ...string) 
 func freshKeyspace(t testing.TB, addr string) string {
 	name := "e2e_" + strings.ToLower(rand.Text()[:12])
 	t.Cleanup(func() {
-		if err := testkit.Session(t, addr, "").Query("DROP KEYSPACE IF EXISTS " + name).Exec(); err != nil {
+		if err := drop(addr, name); err != nil {
 			t.Logf("keyspace %s is left: %v", name, err)
 		}
 	})
 	return name
+}
+
+// drop removes a keyspace, if it is there.
+func drop(addr, keyspace string) error {
+	host, port, _ := net.SplitHostPort(addr)
+	c := gocql.NewCluster(host)
+	c.Port, _ = strconv.Atoi(port)
+	c.ProtoVersion, c.Timeout, c.ConnectTimeout = 4, patience, patience
+	c.DisableInitialHostLookup, c.Logger = true, nil
+	session, err := c.CreateSession()
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	return session.Query("DROP KEYSPACE IF EXISTS " + keyspace).Exec()
 }

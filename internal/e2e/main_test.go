@@ -51,6 +51,9 @@ func (b *binary) file() string { return filepath.Join(b.dir, "forebay") }
 
 func TestMain(m *testing.M) {
 	status := m.Run()
+	if err := stored.drop(); err != nil {
+		fmt.Fprintln(os.Stderr, "keyspace", stored.keyspace, "is left:", err)
+	}
 	if err := goleak.Find(); err != nil && status == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		status = 1
