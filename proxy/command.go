@@ -88,7 +88,7 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 			}
 		}
 		if s.takeOwn() {
-			s.tx = &transaction{}
+			s.tx = &transaction{db: -1}
 			s.forward(cmd, frame, args)
 		}
 	case watch, unwatch, blocking, subscribe, ownForever, relayed:
@@ -487,10 +487,14 @@ func (s *session) leaveOwn() {
 	if !s.own || s.stateful() || s.owed > 0 {
 		return
 	}
-	up := s.up
+	up, same := s.up, s.up.Target() == s.target
 	s.up, s.own = nil, false
 	s.mu.Unlock()
-	s.srv.opts.Pool.Release(up)
+	if same {
+		s.srv.opts.Pool.Release(up)
+	} else {
+		up.Close() // SELECT, AUTH or HELLO made it another's: the pool would hand it out as what it was
+	}
 	s.mu.Lock()
 }
 
