@@ -106,6 +106,13 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 
 // special takes a command that needs a connection of the client's own.
 func (s *session) special(cmd *command, frame []byte, args [][]byte) {
+	if cmd.name == "script" && len(args) > 1 && equalFold(args[1], "debug") {
+		if s.takeOwn() {
+			s.pins.forever = true // the next EVAL of this connection goes to the debugger
+			s.forward(cmd, frame, args)
+		}
+		return
+	}
 	if cmd.class == blocking && !blocks(cmd, args) {
 		s.leaveOwn()
 		s.forward(cmd, frame, args)
@@ -138,16 +145,14 @@ func (s *session) special(cmd *command, frame []byte, args [][]byte) {
 	s.forward(cmd, frame, args)
 }
 
-// blocks tells whether a command that may block does: XREAD only with BLOCK, SCRIPT and FUNCTION only to KILL, which must pass what it is to end.
+// blocks tells whether a command that may block does: XREAD only with BLOCK (a group or key of that name costs a connection, no more), SCRIPT and
+// FUNCTION only to KILL, which must pass what it is to end.
 func blocks(cmd *command, args [][]byte) bool {
 	switch cmd.name {
 	case "xread", "xreadgroup":
 		for _, a := range args[1:] {
 			if equalFold(a, "block") {
 				return true
-			}
-			if equalFold(a, "streams") {
-				return false
 			}
 		}
 		return false

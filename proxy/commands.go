@@ -70,7 +70,8 @@ var classes = map[string]class{
 	"unsubscribe": subscribe, "punsubscribe": subscribe, "sunsubscribe": subscribe,
 	"monitor": relayed, "sync": relayed, "psync": relayed,
 	"asking": ownForever, "readonly": ownForever, "readwrite": ownForever,
-	"info": info,
+	"replconf": ownForever, // REPLCONF ACK has no reply: whoever comes behind it would get another's
+	"info":     info,
 }
 
 var readOps = map[string]readOp{
