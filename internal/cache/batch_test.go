@@ -203,20 +203,23 @@ func TestKeysThatAreNotAskedFor(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var routes *route.Table
-			f := newFixture(t, func(o *cache.Options) {
+			bubble(t, func(t *testing.T, f *fixture) {
+				routes := f.routes
+				if tt.routes != nil {
+					routes = tt.routes
+				}
+				f.source.set(1, 1, "v1")
+				want := cache.Want{Key: []byte(tt.key), Route: routes.Routes()[tt.route]}
+				wantResults(t, f.engine.Read(t.Context(), 0, []cache.Want{want}, cache.Mode{}), tt.want)
+				if n := len(f.source.asked()); n != 0 {
+					t.Errorf("%d queries, want none", n)
+				}
+				f.idle()
+			}, func(o *cache.Options) {
 				if tt.routes != nil {
 					o.Routes = tt.routes
 				}
-				routes = o.Routes
 			})
-			f.source.set(1, 1, "v1")
-			want := cache.Want{Key: []byte(tt.key), Route: routes.Routes()[tt.route]}
-			wantResults(t, f.engine.Read(t.Context(), 0, []cache.Want{want}, cache.Mode{}), tt.want)
-			if n := len(f.source.asked()); n != 0 {
-				t.Errorf("%d queries, want none", n)
-			}
-			f.idle()
 		})
 	}
 }

@@ -41,9 +41,10 @@ func TestOneFlightAKey(t *testing.T) {
 	})
 }
 
-// idle fails the test if the engine still counts a flight.
+// idle fails the test if the engine still counts a flight. It is for bubbles.
 func (f *fixture) idle() {
 	f.t.Helper()
+	synctest.Wait()
 	if n := f.engine.Flights(); n != 0 || !f.engine.Idle() {
 		f.t.Errorf("after all reads ended: %d flights, Idle is %t", n, f.engine.Idle())
 	}
@@ -402,8 +403,7 @@ func TestFenceOfAnIdleEngineAllocatesNothing(t *testing.T) {
 
 // Readers and writers of the same keys at random, on as many threads as there are: for the race detector, and for the count of flights.
 func TestManyReadersAndWriters(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t)
+	bubble(t, func(t *testing.T, f *fixture) {
 		var done []chan struct{}
 		run := func(do func(i int)) {
 			c := make(chan struct{})

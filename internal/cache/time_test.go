@@ -176,9 +176,9 @@ func TestALateValueIsStored(t *testing.T) {
 			<-time.After(budget - time.Millisecond)
 			return nil
 		}
-		f.store.before = func(_ context.Context, o op) error {
+		f.store.before = func(ctx context.Context, o op) error {
 			if o.name == "fill" {
-				<-time.After(10 * time.Millisecond)
+				return pause(ctx, 10*time.Millisecond)
 			}
 			return nil
 		}
@@ -188,6 +188,16 @@ func TestALateValueIsStored(t *testing.T) {
 			t.Errorf("%q is stored, want v1", v)
 		}
 	})
+}
+
+// pause waits for a time, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func TestClose(t *testing.T) {
@@ -201,13 +211,13 @@ func TestClose(t *testing.T) {
 		{"during the look", func(f *fixture, g *gate) { f.store.before = on(g, "get", "") }, "error: closed", "error: closed", false},
 		{"during the query", func(f *fixture, g *gate) { f.source.before = every(g) }, "error: closed", "error: closed", false},
 		{"during the fill, which it waits for", func(f *fixture, g *gate) {
-			f.store.before = func(_ context.Context, o op) error {
-				if o.name == "fill" {
-					g.add(1)
-					<-time.After(storeBudget / 2)
-					g.add(-1)
+			f.store.before = func(ctx context.Context, o op) error {
+				if o.name != "fill" {
+					return nil
 				}
-				return nil
+				g.add(1)
+				defer g.add(-1)
+				return pause(ctx, storeBudget/2)
 			}
 		}, "v1", "error: closed", true},
 	}
@@ -220,11 +230,11 @@ func TestClose(t *testing.T) {
 				all := []*reading{f.start("t:1:1"), f.start("t:1:1")}
 				g.held(t, 1)
 				f.engine.Close()
-				wantResults(t, all[0].wait(), tt.want)
-				wantResults(t, all[1].wait(), tt.late)
 				if _, ok := f.store.get("t:1:1"); ok != tt.stored {
 					t.Errorf("stored is %t, want %t", ok, tt.stored)
 				}
+				wantResults(t, all[0].wait(), tt.want)
+				wantResults(t, all[1].wait(), tt.late)
 				wantResults(t, f.read("t:1:1", "t:1:2"), "error: closed", "error: closed")
 				f.engine.Close() // once more
 				f.idle()

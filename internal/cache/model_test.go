@@ -1,0 +1,65 @@
+package cache_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"pgregory.net/rapid"
+)
+
+// tapes is how many random worlds are played beside those that rapid draws (and, where one fails, makes small).
+const tapes = 1500
+
+// A read never gives a version older than one that was written to the end before the read began; and when all is quiet, neither Redis
+// nor the source gives anything but the last.
+func TestReadsAreNeverStale(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		tape := rapid.SliceOfN(rapid.Byte(), 20, 250).Draw(rt, "tape")
+		if problem, steps := playWorld(t, tape, rules{}); problem != "" {
+			rt.Fatalf("%s\n%s", problem, strings.Join(steps, "\n"))
+		}
+	})
+	for seed := range uint64(tapes) {
+		if problem, steps := playWorld(t, randomTape(seed), rules{}); problem != "" {
+			t.Fatalf("seed %d: %s\n%s", seed, problem, strings.Join(steps, "\n"))
+		}
+	}
+}
+
+// The model is worth something: it sees what goes wrong without the rules that the engine depends on others for.
+func TestTheModelSeesBrokenRules(t *testing.T) {
+	for name, r := range map[string]rules{
+		"writers do not fence":                  {noFence: true},
+		"fills overwrite what is there (no NX)": {overwrite: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(tapes) {
+				if problem, _ := playWorld(t, randomTape(seed), r); problem != "" {
+					t.Logf("seed %d: %s", seed, problem)
+					return
+				}
+			}
+			t.Errorf("%d worlds saw nothing wrong", tapes)
+		})
+	}
+}
+
+func randomTape(seed uint64) []byte {
+	random := rand.New(rand.NewPCG(seed, 1))
+	tape := make([]byte, 100+random.IntN(200))
+	for i := range tape {
+		tape[i] = byte(random.Uint32())
+	}
+	return tape
+}
+
+func playWorld(t *testing.T, tape []byte, r rules) (problem string, steps []string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tape, r)
+		problem, steps = w.run(), w.steps
+	})
+	return problem, steps
+}
