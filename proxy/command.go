@@ -374,37 +374,47 @@ func (s *session) submit() {
 			return
 		}
 		b, n, up := s.batch, s.batchN, s.up
-		s.batch, s.batchN = nil, 0
+		s.batch, s.batchN, s.sending = nil, 0, n
 		s.mu.Unlock()
 		err := up.Submit(s, b, n, s.now)
 		s.mu.Lock()
+		s.sending = 0
 		if err == nil {
+			if s.own && s.ended == up {
+				s.lost(n, true) // its end was told while these were not counted yet
+				s.load()
+			}
 			return
 		}
-		if s.own {
-			if s.stateful() || s.owed > n {
-				s.drop(err) // what Redis knew of this client is lost; Redis itself would have closed it
-				return
-			}
-			s.own = false
+		if s.own && s.stateful() {
+			s.drop(err) // what Redis knew of this client is lost; Redis itself would have closed it
+			return
 		}
 		// The connection was retired or has ended. What it still owes this client comes first: replies must not overtake.
+		// A client with a connection of its own gets another of its own: what it sends may block.
 		s.await(func() bool { return s.owed == n })
 		s.batch, s.batchN, s.up = b, n, nil
 	}
 }
 
-// connect gives the client a shared connection. If there is none to be had, the batch is answered without Redis, and it returns
-// false.
+// connect gives the client a connection of the kind that it had. If there is none to be had, the batch is answered without Redis, and it
+// returns false.
 func (s *session) connect() bool {
-	t := s.target
+	t, own := s.target, s.own
 	s.mu.Unlock()
-	up, err := s.srv.opts.Pool.Shared(s.srv.ctx, t)
+	var up *wire.Conn
+	var err error
+	if own {
+		up, err = s.srv.opts.Pool.Exclusive(s.srv.ctx, t, s)
+	} else {
+		up, err = s.srv.opts.Pool.Shared(s.srv.ctx, t)
+	}
 	s.mu.Lock()
 	if err == nil {
 		s.up = up
 		return true
 	}
+	s.own = false
 	s.refuse(err)
 	return false
 }
@@ -492,15 +502,27 @@ func (s *session) leaveOwn() {
 	if !s.own || s.stateful() || s.owed > 0 {
 		return
 	}
-	up, same := s.up, s.up.Target() == s.target
+	if s.up.Target() != s.target {
+		s.closeOwn() // SELECT, AUTH or HELLO made it another's: the pool would hand it out as what it was
+		return
+	}
+	up := s.up
 	s.up, s.own = nil, false
 	s.mu.Unlock()
-	if same {
-		s.srv.opts.Pool.Release(up)
-	} else {
-		up.Close() // SELECT, AUTH or HELLO made it another's: the pool would hand it out as what it was
-	}
+	s.srv.opts.Pool.Release(up)
 	s.mu.Lock()
+}
+
+// closeOwn ends the client's own connection and waits until its reader has: what comes until then is still the client's, and its end must not
+// be taken for that of the client's next one.
+func (s *session) closeOwn() {
+	up := s.up
+	s.up = nil
+	s.mu.Unlock()
+	up.Close()
+	up.Wait()
+	s.mu.Lock()
+	s.own = false
 }
 
 func equalFold(b []byte, lower string) bool {

@@ -262,8 +262,8 @@ func replaceID(b []byte, id int64) []byte {
 func (s *session) reset() {
 	s.drain()
 	s.await(func() bool { return s.fifo.empty() })
-	if s.own {
-		s.up.Close()
+	if s.own && s.up != nil {
+		s.closeOwn()
 	}
 	s.up, s.own, s.tx, s.pins = nil, false, nil, pins{}
 	s.target = wire.Target{Proto: 2}

@@ -247,15 +247,25 @@ const idleSlots = 16
 func (s *session) Broken(n int, sent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.own && s.up != nil && n == 0 {
+	if s.own && s.up != nil && n == 0 && s.up.Closed() {
+		s.ended = s.up
 		if s.stateful() {
 			s.drop(nil)
 		}
-		n = s.owed - s.batchN
+		n = s.owed - s.batchN - s.sending
 	}
 	if s.gone {
 		return
 	}
+	s.lost(n, sent)
+	s.load()
+	if s.waiters > 0 {
+		s.cond.Broadcast()
+	}
+}
+
+// lost ends the n oldest replies awaited: they will not come.
+func (s *session) lost(n int, sent bool) {
 	s.clock = wire.Now()
 	for ; n > 0; n-- {
 		s.owed--
@@ -269,10 +279,6 @@ func (s *session) Broken(n int, sent bool) {
 		}
 		s.unanswered(seq, sl, sent)
 		s.advance()
-	}
-	s.load()
-	if s.waiters > 0 {
-		s.cond.Broadcast()
 	}
 }
 

@@ -44,13 +44,14 @@ type session struct {
 	waiters   int // goroutines waiting on cond
 	fifo      fifo
 	out       output
-	gone      bool  // the socket is closed, or is not worth writing to
-	quit      bool  // QUIT or a protocol error: what is owed is written, then the client is closed
-	held      int   // bytes in slots that wait for an earlier one
-	routed    int   // slots of routed reads that are not ready
-	owed      int   // replies of Redis still to come
-	resending int   // slots of GETEX that may have to be sent once more
-	clock     int64 // when what is being handled came, by wire.Now
+	gone      bool       // the socket is closed, or is not worth writing to
+	quit      bool       // QUIT or a protocol error: what is owed is written, then the client is closed
+	held      int        // bytes in slots that wait for an earlier one
+	routed    int        // slots of routed reads that are not ready
+	owed      int        // replies of Redis still to come
+	ended     *wire.Conn // the own connection whose end was told
+	resending int        // slots of GETEX that may have to be sent once more
+	clock     int64      // when what is being handled came, by wire.Now
 	rec       *event.Recorder
 	missed    []miss // found by the replies being handled
 	streamed  stream
@@ -66,6 +67,7 @@ type session struct {
 	batch             []byte // commands to be submitted in one piece
 	batchN            int    // their replies
 	batchFrom         uint64 // their first slot
+	sending           int    // replies to what is being submitted: of no connection yet
 	tx                *transaction
 	authOK, authKnown bool // whether target's user may read every key, as the server's MayRead said
 

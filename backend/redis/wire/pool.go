@@ -138,7 +138,7 @@ func (p *Pool) Exclusive(ctx context.Context, t Target, owner Receiver) (*Conn, 
 // Release gives back an exclusive connection that awaits no reply and whose state is its target's still.
 func (p *Pool) Release(c *Conn) {
 	p.mu.Lock()
-	keep := !p.closed && p.idleN < p.opts.MaxIdle && c.own(nobody{})
+	keep := c.own(nobody{}) && !p.closed && p.idleN < p.opts.MaxIdle // its end is nobody's news either
 	if keep {
 		p.idle[c.target] = append(p.idle[c.target], c)
 		p.idleN++
