@@ -64,7 +64,7 @@ func (s *session) command(frame []byte, args [][]byte, rest []byte) (used int, w
 	}
 	switch {
 	case s.pins.relay:
-		s.relayed(cmd, frame)
+		s.relayed(cmd, frame, args)
 	case s.tx != nil && cmd.name != "quit" && cmd.name != "reset":
 		s.queue(cmd, frame, args)
 	case s.pins.subscribed() && s.target.Proto == 2 && cmd.name != "quit" && cmd.name != "reset":
@@ -133,10 +133,7 @@ func (s *session) special(cmd *command, frame []byte, args [][]byte) {
 	case ownForever:
 		s.pins.forever = true
 	case relayed:
-		s.submit()
-		s.drain()
-		s.pins.relay = true
-		s.relayed(cmd, frame)
+		s.relay(cmd, frame, args)
 		return
 	case subscribe:
 		s.subscribe(cmd, frame, args)

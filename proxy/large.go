@@ -35,7 +35,7 @@ func (s *session) large() {
 		s.fence(&known, args)
 	}
 	ok := s.takeOwn()
-	if ok {
+	if ok && !s.pins.relay {
 		sl := s.push(plain, cmd, 1)
 		sl.writes = true // a part of it may have been done whatever happens
 		s.owed++

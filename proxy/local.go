@@ -318,9 +318,7 @@ func (s *session) client(cmd *command, frame []byte, args [][]byte) {
 		s.reply([]byte("-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n"))
 	case sub == "reply":
 		if s.takeOwn() {
-			s.drain()
-			s.pins.relay = true
-			s.relayed(cmd, frame)
+			s.relay(cmd, frame, args)
 		}
 	case sub == "tracking" || sub == "caching" || sub == "no-evict" || sub == "no-touch" || sub == "getredir" || sub == "trackinginfo":
 		if s.takeOwn() {

@@ -25,17 +25,37 @@ func (s *session) subscribed(cmd *command, frame []byte, args [][]byte) {
 	s.append(frame, s.push(plain, cmd, 1))
 }
 
+// relay sends a command after which replies are no longer followed, once every reply before it has come.
+func (s *session) relay(cmd *command, frame []byte, args [][]byte) {
+	s.drain()
+	s.await(func() bool { return s.fifo.empty() })
+	s.pins.relay = true
+	s.relayed(cmd, frame, args)
+}
+
 // relayed takes a command of a client whose replies are no longer followed.
-func (s *session) relayed(cmd *command, frame []byte) {
-	if cmd.name == "quit" {
+func (s *session) relayed(cmd *command, frame []byte, args [][]byte) {
+	switch {
+	case cmd.name == "quit":
 		s.quit = true
 		return
+	case cmd.class == exec:
+		s.srv.fenceAll(s) // transactions are not followed either
+	case cmd.writes:
+		s.fence(cmd, args)
 	}
 	s.submit()
 	s.batch, s.batchN = frame, 1
 	s.owed++
 	s.submit()
 	s.owed = 0
+}
+
+// fenceAll fences every key. The lock of the session is held, and is given up meanwhile.
+func (srv *Server) fenceAll(s *session) {
+	s.mu.Unlock()
+	srv.opts.Engine.FenceAll(-1)
+	s.mu.Lock()
 }
 
 // unsolicited tells whether a message of the client's own connection answers no command: a push of RESP3, a message of RESP2, or anything

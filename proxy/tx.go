@@ -19,7 +19,8 @@ type transaction struct {
 	routed bool // a read in it has a route
 	unsure bool // a command was queued of which the keys are not known
 	wrote  map[string]bool
-	db     int // of a SELECT in it; −1: none
+	db     int  // of a SELECT in it; −1: none
+	relay  bool // CLIENT REPLY is in it: its replies are not one a command
 }
 
 // queued is one command of a transaction.
@@ -158,7 +159,7 @@ func (tx *transaction) queue(s *session, cmd *command, args [][]byte) {
 		var m route.Match
 		for _, k := range q.keys {
 			s.srv.opts.Routes.Match(s.target.DB, k, &m)
-			if m.Route != nil && !tx.unsure && !tx.wrote[string(k)] {
+			if m.Route != nil && tx.db < 0 && !tx.unsure && !tx.wrote[string(k)] {
 				q.routes = append(q.routes, m.Route)
 				tx.routed = true
 				continue
@@ -189,6 +190,12 @@ func (s *session) queue(cmd *command, frame []byte, args [][]byte) {
 	case exec:
 		if cmd.arityOK(len(args)) {
 			tx := s.tx
+			if tx.relay {
+				s.tx = nil
+				s.relay(cmd, frame, args)
+				return
+			}
+			s.fenceTx(tx)
 			s.append(frame, s.pushExec(cmd, tx))
 			s.tx = nil
 			s.pins.watching = false
@@ -204,6 +211,7 @@ func (s *session) queue(cmd *command, frame []byte, args [][]byte) {
 		}
 	case local, subscribe, ownForever, relayed:
 		s.pins.forever = true // executes in EXEC, and changes the connection
+		s.tx.relay = s.tx.relay || cmd.name == "client" && len(args) > 1 && equalFold(args[1], "reply")
 		s.tx.queue(s, cmd, args)
 	case multi, watch:
 	default:
@@ -214,6 +222,28 @@ func (s *session) queue(cmd *command, frame []byte, args [][]byte) {
 	}
 	s.append(frame, s.push(plain, cmd, 1))
 	s.slot().writes = cmd.writes
+}
+
+// fenceTx fences what the transaction may write, now that it is about to:
+//
+//  1. W queues DEL k, and passes the fence of k.
+//  2. A reader misses k, and its load reads the old row. W's user changes the row.
+//  3. W sends EXEC: k is removed. Then the load is stored: the old row, after the delete.
+func (s *session) fenceTx(tx *transaction) {
+	engine := s.srv.opts.Engine
+	if engine.Idle() {
+		return
+	}
+	s.submit()
+	db := s.target.DB
+	s.mu.Unlock()
+	if tx.unsure || tx.db >= 0 {
+		engine.FenceAll(-1)
+	}
+	for key := range tx.wrote {
+		engine.Fence(db, []byte(key))
+	}
+	s.mu.Lock()
 }
 
 // takeExec looks at EXEC's reply: reads in it that are absent, and that no command before them in it may have made so, are
