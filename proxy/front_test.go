@@ -32,6 +32,7 @@ type rows struct {
 	mu      sync.Mutex
 	changed map[int64]string
 	gate    func(ids []any) error
+	late    bool // the gate holds what was read, not the reading
 	queries atomic.Int64
 	asked   atomic.Int64
 }
@@ -53,29 +54,42 @@ func (r *rows) Load(_ context.Context, _ *backend.Select, _, in []any, each func
 	r.queries.Add(1)
 	r.asked.Add(int64(len(in)))
 	r.mu.Lock()
-	gate := r.gate
+	gate, late := r.gate, r.late
 	r.mu.Unlock()
+	var found map[int]string
+	if late {
+		found = r.read(in)
+	}
 	if gate != nil {
 		if err := gate(in); err != nil {
 			return err
 		}
 	}
-	for i, v := range in {
-		id := v.(int64)
-		r.mu.Lock()
-		data, ok := r.changed[id]
-		r.mu.Unlock()
-		if !ok && id < 1000 {
-			data, ok = fmt.Sprintf("value-%d", id), true
-		}
-		if !ok {
-			continue
-		}
+	if !late {
+		found = r.read(in)
+	}
+	for i, data := range found {
 		if err := each(i, backend.Row{[]byte(data)}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// read returns the rows that are there now, by their place in the list.
+func (r *rows) read(in []any) map[int]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found := map[int]string{}
+	for i, v := range in {
+		id := v.(int64)
+		if data, ok := r.changed[id]; ok {
+			found[i] = data
+		} else if id < 1000 {
+			found[i] = fmt.Sprintf("value-%d", id)
+		}
+	}
+	return found
 }
 
 func (r *rows) Ping(context.Context) error { return nil }
@@ -225,7 +239,7 @@ func dial(t testing.TB, addr string) *client {
 	nc, err := net.Dial("tcp", addr)
 	must(t, err)
 	t.Cleanup(func() { nc.Close() })
-	must(t, nc.SetDeadline(time.Now().Add(20*time.Second)))
+	must(t, nc.SetDeadline(time.Now().Add(8*time.Second)))
 	return &client{t: t, nc: nc, br: bufio.NewReader(nc)}
 }
 

@@ -35,14 +35,22 @@ func TestReadThrough(t *testing.T) {
 		{"another type is an error", ":1\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", []string{"LPUSH t:17 a", "GET t:17"}},
 		{"mget of another type is nil", "*2\r\n$-1\r\n" + bulk("value-18"), []string{"MGET t:17 t:18"}},
 		{"wrong arity", "-ERR wrong number of arguments for 'get' command\r\n", []string{"GET a b"}},
-		{"replies of a pipeline keep their order", "+PONG\r\n" + bulk("value-20") + "+PONG\r\n*2\r\n" + bulk("value-21") + bulk("value-20") + ":1\r\n",
-			[]string{"PING", "GET t:20", "PING", "MGET t:21 t:20", "INCR n"}},
-		{"in a transaction", "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n" + bulk("value-30") + ":1\r\n*2\r\n" + bulk("value-31") + "$-1\r\n",
-			[]string{"MULTI", "GET t:30", "INCR m", "MGET t:31 none", "EXEC"}},
-		{"a transaction's own delete is not undone", "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n:1\r\n$-1\r\n",
-			[]string{"MULTI", "SET t:32 a", "DEL t:32", "GET t:32", "EXEC"}},
-		{"an aborted transaction", "+OK\r\n-ERR wrong number of arguments for 'get' command\r\n-EXECABORT Transaction discarded because of previous errors.\r\n",
-			[]string{"MULTI", "GET", "EXEC"}},
+		{
+			"replies of a pipeline keep their order", "+PONG\r\n" + bulk("value-20") + "+PONG\r\n*2\r\n" + bulk("value-21") + bulk("value-20") + ":1\r\n",
+			[]string{"PING", "GET t:20", "PING", "MGET t:21 t:20", "INCR n"},
+		},
+		{
+			"in a transaction", "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n" + bulk("value-30") + ":1\r\n*2\r\n" + bulk("value-31") + "$-1\r\n",
+			[]string{"MULTI", "GET t:30", "INCR m", "MGET t:31 none", "EXEC"},
+		},
+		{
+			"a transaction's own delete is not undone", "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n:1\r\n$-1\r\n",
+			[]string{"MULTI", "SET t:32 a", "DEL t:32", "GET t:32", "EXEC"},
+		},
+		{
+			"an aborted transaction", "+OK\r\n-ERR wrong number of arguments for 'get' command\r\n-EXECABORT Transaction discarded because of previous errors.\r\n",
+			[]string{"MULTI", "GET", "EXEC"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
