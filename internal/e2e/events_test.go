@@ -35,9 +35,17 @@ type topicLine struct {
 
 // stream is what a topic holds.
 type stream struct {
-	events  []record
-	lines   []topicLine
-	records int // Kafka records that held the lines
+	events  []record    // each once, though Kafka may hold a line twice
+	lines   []topicLine // as they are
+	records int         // Kafka records that held the lines
+	seen    map[identity]bool
+}
+
+// identity is what readers dedupe by.
+type identity struct {
+	proxy     string
+	boot, seq int64
+	partition int
 }
 
 // readTopic reads the topic from its first record until the events are all there.
@@ -48,6 +56,7 @@ func readTopic(t testing.TB, broker, topic string, until func(*stream) bool) *st
 	transport := &kafka.Transport{DialTimeout: 5 * time.Second}
 	defer transport.CloseIdleConnections()
 	r := topicReader{client: &kafka.Client{Addr: kafka.TCP(broker), Timeout: 10 * time.Second, Transport: transport}, topic: topic}
+	r.seen = map[identity]bool{}
 	var last error
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -135,7 +144,10 @@ func (r *topicReader) fetch(ctx context.Context, partition int) error {
 			if err := json.Unmarshal(text, &e); err != nil {
 				return fmt.Errorf("line %q: %w", text, err)
 			}
-			r.events = append(r.events, e)
+			if id := (identity{e.Proxy, e.Boot, e.Seq, partition}); !r.seen[id] {
+				r.seen[id] = true
+				r.events = append(r.events, e)
+			}
 			r.lines = append(r.lines, topicLine{partition, text})
 		}
 	}

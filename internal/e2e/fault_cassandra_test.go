@@ -13,13 +13,16 @@ const inTime = 3500 * time.Millisecond
 
 // Reads that always miss and always hit. GETDEL of an absent key is loaded and not filled.
 func missing(reader, i int) []any { return []any{"GETDEL", key("test", 100+reader*100+i%100)} }
-func hitting(_, i int) []any      { return []any{"GET", key("test", i%8)} }
+func hitting(_, i int) []any      { return []any{"GET", key("test", i%cachedKeys)} }
+
+// cachedKeys is how many keys cached fills.
+const cachedKeys = 8
 
 // cached fills what hitting reads.
 func cached(t testing.TB, f *forebay) {
 	t.Helper()
 	c := f.client(t)
-	for i := range 8 {
+	for i := range cachedKeys {
 		if r := ask(c, "GET", key("test", i)); r.word != "value" {
 			t.Fatalf("GET answers %s", r.word)
 		}
@@ -91,14 +94,7 @@ func TestCassandraFails(t *testing.T) {
 func wantOutage(t *testing.T, f *forebay, hits, misses *readers, from time.Time) {
 	t.Helper()
 	wantWords(t, "hits", hits.stop(), inTime, "value")
-	var before, after []reading
-	for _, r := range misses.stop() {
-		if r.began.Before(from) {
-			before = append(before, r)
-		} else {
-			after = append(after, r)
-		}
-	}
+	before, after := split(misses.stop(), from)
 	// One that was under way when the server went may have been answered or not.
 	wantWords(t, "misses begun before", before, inTime, "value", "SOURCEDOWN", "SOURCETIMEOUT")
 	wantWords(t, "misses begun after", after, inTime, "SOURCEDOWN", "SOURCETIMEOUT")
