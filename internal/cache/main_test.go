@@ -11,7 +11,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"forebay/backend"
 	"forebay/internal/cache"
 	"forebay/internal/event"
 	"forebay/internal/route"
@@ -188,6 +187,13 @@ func (g *gate) pass(ctx context.Context) error {
 	}
 }
 
+// reached tells whether someone waits at the gate now.
+func (g *gate) reached() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.waiting > 0
+}
+
 func (g *gate) add(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -262,5 +268,3 @@ func wantResults(t testing.TB, got []cache.Result, want ...string) {
 		}
 	}
 }
-
-var _ backend.Source = (*source)(nil)

@@ -1,0 +1,97 @@
+package cache_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"forebay/internal/cache"
+	"forebay/internal/event"
+)
+
+func TestModes(t *testing.T) {
+	tests := []struct {
+		name        string
+		mode        cache.Mode
+		gets, fills int
+	}{
+		{"the usual one", cache.Mode{}, 1, 1},
+		{"no look", cache.Mode{NoLook: true}, 0, 1},
+		{"no fill", cache.Mode{NoFill: true}, 1, 0},
+		{"neither", cache.Mode{NoLook: true, NoFill: true}, 0, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fixture) {
+				f.source.set(1, 1, "v1")
+				got := f.engine.Read(context.Background(), 0, f.wants(0, "t:1:1"), tt.mode)
+				wantResults(t, got, "v1")
+				if g, fl := len(f.store.trips("get")), len(f.store.trips("fill")); g != tt.gets || fl != tt.fills {
+					t.Errorf("%d gets and %d fills, want %d and %d", g, fl, tt.gets, tt.fills)
+				}
+				if n := len(f.events.of(event.Fill)); n != tt.fills {
+					t.Errorf("%d fill events, want %d", n, tt.fills)
+				}
+			})
+		})
+	}
+}
+
+// NoLook is about the first look only: what refused the fill must be looked at.
+func TestNoLookLooksAgainAfterARefusal(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		f.source.set(1, 1, "v1")
+		f.source.after = func(context.Context, asked) error {
+			f.store.set("t:1:1", "written")
+			return nil
+		}
+		got := f.engine.Read(context.Background(), 0, f.wants(0, "t:1:1"), cache.Mode{NoLook: true})
+		wantResults(t, got, "written*")
+	})
+}
+
+// What is loaded but not stored is subject to the fence too.
+func TestFenceOfALoadThatIsNotStored(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		f.source.set(1, 1, "v1")
+		g := newGate("query")
+		f.source.after = every(g)
+		r := f.startIn(context.Background(), 0, cache.Mode{NoLook: true, NoFill: true}, "t:1:1")
+		f.source.set(1, 1, "v2")
+		f.engine.Fence(0, []byte("t:1:1"))
+		g.release()
+		wantResults(t, r.wait(), "v2")
+	})
+}
+
+func TestEventsOfABatch(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		f.source.set(1, 1, "four")
+		f.source.set(1, 2, "seven77")
+		f.source.set(2, 1, "x")
+		f.source.after = func(context.Context, asked) error {
+			<-time.After(5 * time.Millisecond)
+			return nil
+		}
+		f.read("t:1:1", "t:1:2", "t:1:3", "t:2:1")
+		loads := map[int]event.Event{} // by rows
+		for _, e := range f.events.of(event.Load) {
+			loads[e.Rows] = e
+		}
+		if len(f.events.of(event.Load)) != 2 || loads[2].Bytes != 11 || loads[1].Bytes != 1 {
+			t.Errorf("load events: %+v, want 2 rows of 11 bytes and 1 row of 1 byte", f.events.of(event.Load))
+		}
+		if l := loads[2]; l.Route != "t" || l.Error != "" || l.Duration != 5*time.Millisecond {
+			t.Errorf("load event: %+v", l)
+		}
+		fills := f.events.of(event.Fill)
+		if len(fills) != 3 {
+			t.Fatalf("%d fill events, want 3", len(fills))
+		}
+		for _, e := range fills {
+			if v, ok := f.store.get(string(e.Key)); !ok || e.Bytes != int64(len(v)) || e.Route != "t" || e.Error != "" {
+				t.Errorf("fill event: %+v", e)
+			}
+		}
+	})
+}
