@@ -13,8 +13,8 @@ import (
 const value = "/api/v1/values/"
 
 func TestValuesByHTTP(t *testing.T) {
-	server := testkit.Redis(t)
-	in := serve(t, "--redis.address="+server.Addr)
+	server := testkit.RedisUnix(t)
+	in := serve(t, "--redis.address=unix://"+server.Addr)
 	events := follow(t, in, "?kind=hit,miss")
 	server.Do(t, "SET", "plain", "text")
 	server.Do(t, "RPUSH", "list", "x")

@@ -218,7 +218,9 @@ func TestServeRefusesWhatItCannotServe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr lockedBuffer
 			args := append([]string{"serve", "--listen.address=127.0.0.1:0", "--http.address=127.0.0.1:0", "--log.level=error"}, tt.args...)
-			if status := run(t.Context(), args, nil, &stdout, &stderr); status != failed {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if status := run(ctx, args, nil, &stdout, &stderr); status != failed {
 				t.Errorf("status %d", status)
 			}
 			if got := stderr.String(); !strings.Contains(got, tt.want) || strings.Count(got, "forebay: ") != 1 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,8 +18,10 @@ const digits = "../../examples/digits/digits-train.npz"
 // command runs one to its end.
 func command(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
 	var out, errs lockedBuffer
-	status = run(t.Context(), args, nil, &out, &errs)
+	status = run(ctx, args, nil, &out, &errs)
 	return status, out.String(), errs.String()
 }
 
