@@ -21,8 +21,10 @@ type flight struct {
 	done chan struct{} // closed when out is set
 
 	// Guarded by flights.mu.
-	sealed  bool // its fill is on its way: no one may join any more
+	sealed  bool // its fill, or its second look, is on its way: no one may join any more
 	dropped bool // a client is about to write the key: the value must not be stored
+	looking bool // its look in Redis is on its way
+	shared  bool // someone has joined since
 
 	out outcome // valid once done is closed
 }
@@ -37,6 +39,13 @@ type flight struct {
 //  3. W has passed fence, its write is on its way. A reader begins F2, which loads what the source holds now. What the writer changed in
 //     the source before its write is in that; what it only wrote to Redis is found present by F2's look, or by its fill (NX),
 //     or, if it comes after the fill, overwrites it.
+//
+// Why what a look finds is not for everybody who has joined by its end:
+//
+//  1. W has passed fence, its DEL is on its way. A reader begins F2, whose look finds v1; the answer is under way.
+//  2. The DEL is done. R begins, finds the key absent, and joins F2.
+//  3. The look's answer arrives: v1 is older than R. If someone has joined since the look was sent, F2 is sealed and looks once more, for
+//     all of them. (One look each would be a queue: of a thousand readers that look again, all but one join the first one's flight.)
 type flights struct {
 	mu sync.Mutex
 	m  map[flightKey]*flight
@@ -48,6 +57,7 @@ func (fs *flights) join(k flightKey) (f *flight, begun, late bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f := fs.m[k]; f != nil {
+		f.shared = f.shared || f.looking
 		return f, false, f.sealed
 	}
 	f = &flight{done: make(chan struct{})}
@@ -56,6 +66,21 @@ func (fs *flights) join(k flightKey) (f *flight, begun, late bool) {
 	}
 	fs.m[k] = f
 	return f, true, false
+}
+
+// look notes that Redis is being asked for the value.
+func (fs *flights) look(f *flight) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.looking = true
+}
+
+// found ends the time in which others may join, and tells whether what the look has found is for all who have.
+func (fs *flights) found(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.sealed = true
+	return !f.shared
 }
 
 // seal ends the time in which others may join, and tells whether the value may be stored.

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 )
@@ -113,5 +114,81 @@ func TestBeingLateIsNoContention(t *testing.T) {
 		a3.release()
 		wantResults(t, late.wait(), "a", "b")
 		f.idle()
+	})
+}
+
+// What a look finds is not for who came after it was sent.
+//
+//  1. W has passed the fence, its DEL is on its way. R1 begins a flight, whose look finds v1.
+//  2. The DEL is done. R2 and R3 find the key absent, and join.
+//  3. The look's answer arrives. R1 may have v1, the others may not: a second look serves all of them.
+func TestALookIsNotForWhoCameAfterIt(t *testing.T) {
+	tests := []struct {
+		name    string
+		before  func(*store)
+		write   func(*store)
+		want    string
+		gets    int
+		queries int
+	}{
+		{
+			"a value that was deleted", func(s *store) { s.set("t:1:1", "v1") }, func(s *store) { s.del("t:1:1") },
+			"v2", 3, 1,
+		},
+		{
+			"a value that was replaced", func(s *store) { s.set("t:1:1", "v1") }, func(s *store) { s.set("t:1:1", "v2") },
+			"v2*", 2, 0,
+		},
+		{
+			"a key of another type that was deleted", func(s *store) {
+				s.refuse = func(op, string) error { return errWrongType }
+			}, func(s *store) { s.refuse = nil }, "v2", 3, 1,
+		},
+		{
+			"nothing at all", func(*store) {}, func(s *store) { s.set("t:1:1", "v2") },
+			"v2*", 3, 1, // the fill is refused; then all look, as above
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fixture) {
+				f.source.set(1, 1, "v2")
+				tt.before(f.store)
+				g := newGate("answer")
+				f.store.after = on(g, "get", "t:1:1")
+				all := []*reading{f.start("t:1:1")}
+				g.held(t, 1)
+				tt.write(f.store)
+				all = append(all, f.start("t:1:1"), f.start("t:1:1"))
+				g.release()
+				for _, r := range all {
+					wantResults(t, r.wait(), tt.want)
+				}
+				if n, q := len(f.store.trips("get")), len(f.source.asked()); n != tt.gets || q != tt.queries {
+					t.Errorf("%d looks and %d queries, want %d and %d", n, q, tt.gets, tt.queries)
+				}
+				f.idle()
+			})
+		})
+	}
+}
+
+// Redis that goes between the two looks is no reason to give what the first has found.
+func TestTheSecondLookFails(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		f.source.set(1, 1, "v2")
+		f.store.set("t:1:1", "v1")
+		g := newGate("answer")
+		f.store.after = func(ctx context.Context, o op) error {
+			if len(f.store.trips("get")) == 1 {
+				return g.pass(ctx)
+			}
+			return errors.New("connection reset")
+		}
+		all := []*reading{f.start("t:1:1"), f.start("t:1:1")}
+		g.release()
+		for _, r := range all {
+			wantResults(t, r.wait(), "v2")
+		}
 	})
 }

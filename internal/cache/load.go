@@ -40,7 +40,48 @@ func (e *Engine) fly(ctx context.Context, db int, mine []load, mode Mode) {
 }
 
 // look ends the loads whose value Redis holds by now and returns the others, and whether Redis answered.
-func (e *Engine) look(ctx context.Context, db int, todo []*load) ([]*load, bool) {
+func (e *Engine) look(ctx context.Context, db int, todo []*load) (rest []*load, up bool) {
+	for _, l := range todo {
+		e.flights.look(l.flight)
+	}
+	var shared []*load
+	err := e.ask(ctx, db, todo, func(l *load, out outcome) {
+		switch {
+		case out.value == nil && out.err == nil:
+			rest = append(rest, l)
+		case e.flights.found(l.flight):
+			e.end(l, out)
+		default:
+			shared = append(shared, l)
+		}
+	})
+	if err != nil {
+		return todo, false
+	}
+	if len(shared) > 0 {
+		e.lookAgain(ctx, db, shared)
+	}
+	return rest, true
+}
+
+// lookAgain ends sealed loads by what Redis holds now, after the last of their waiters has joined. What has gone meanwhile is not loaded here:
+// a sealed flight holds up writers.
+func (e *Engine) lookAgain(ctx context.Context, db int, todo []*load) {
+	err := e.ask(ctx, db, todo, func(l *load, out outcome) {
+		out.again = out.value == nil && out.err == nil
+		e.end(l, out)
+	})
+	if err == nil {
+		return
+	}
+	for _, l := range todo {
+		e.end(l, outcome{again: true})
+	}
+}
+
+// ask asks Redis for the values of all loads in one round trip and tells of each what it says: a value, an error, or neither. It fails
+// as a whole, without a word on any, if Redis does not answer.
+func (e *Engine) ask(ctx context.Context, db int, todo []*load, each func(*load, outcome)) error {
 	ctx, cancel := context.WithTimeout(ctx, e.opts.StoreBudget)
 	defer cancel()
 	keys := make([][]byte, len(todo))
@@ -49,20 +90,16 @@ func (e *Engine) look(ctx context.Context, db int, todo []*load) ([]*load, bool)
 	}
 	values, errs, err := e.opts.Store.Get(ctx, db, keys)
 	if err != nil {
-		return todo, false
+		return err
 	}
-	rest := todo[:0:0]
 	for i, l := range todo {
-		switch {
-		case errs != nil && errs[i] != nil:
-			e.end(l, outcome{err: errs[i]})
-		case values[i] != nil:
-			e.end(l, outcome{value: values[i], cached: true})
-		default:
-			rest = append(rest, l)
+		if errs != nil && errs[i] != nil {
+			each(l, outcome{err: errs[i]})
+			continue
 		}
+		each(l, outcome{value: values[i], cached: values[i] != nil})
 	}
-	return rest, true
+	return nil
 }
 
 // batch is the loads that one query answers.
