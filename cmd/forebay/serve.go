@@ -108,7 +108,7 @@ func (cmd serveCmd) Run(c *console) (err error) {
 	close(n.ready)
 	select {
 	case <-c.ctx.Done():
-		n.log.Info("shutting down", "clients", n.front.Clients(), "grace", cfg.Shutdown.Grace)
+		n.log.Info("shutting down", "clients", n.front.Clients(), "grace", cfg.Shutdown.Grace.String())
 		return nil
 	case err := <-n.broken:
 		return err
