@@ -134,11 +134,18 @@ type Source interface {
 	Close()
 }
 
-// Entry is one value to be cached.
-type Entry struct {
-	Key   []byte
+// Field is one field of a hash.
+type Field struct {
+	Name  string
 	Value []byte
-	TTL   time.Duration // above zero; millisecond precision
+}
+
+// Entry is one value to be cached: a string, or a hash if it has fields.
+type Entry struct {
+	Key    []byte
+	Value  []byte
+	Fields []Field
+	TTL    time.Duration // above zero; millisecond precision
 }
 
 // Store is the cache as Forebay's own user sees it. It is safe for concurrent use.

@@ -21,6 +21,7 @@ type query struct {
 	in     getter   // nil without sel.In
 	types  []backend.Column
 	encode encoder
+	fields []int // of a hash: the result column of each
 }
 
 // Bind checks every route against the source's schema and makes its query. It reports every problem at once, each naming its route and
@@ -174,6 +175,9 @@ func (r *Route) checkWhere(tbl *backend.Table) (problems []error) {
 
 // columns returns the result columns that the value is made of, each once.
 func (r *Route) columns() []string {
+	if r.IsHash() {
+		return r.spec.Hash
+	}
 	if r.spec.Encode == nil {
 		return []string{r.spec.Value}
 	}
@@ -191,7 +195,10 @@ func (r *Route) checkColumns(tbl *backend.Table) (problems []error) {
 	for _, name := range r.columns() {
 		if _, ok := tbl.Column(name); !ok {
 			what := "value"
-			if r.spec.Encode != nil {
+			switch {
+			case r.IsHash():
+				what = "hash"
+			case r.spec.Encode != nil:
 				what = "encode " + r.spec.Encode.Format
 			}
 			problems = append(problems, fmt.Errorf("%s: %s has no column %s%s", what, r.spec.Table, name, suggest(name, tbl)))

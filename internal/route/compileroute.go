@@ -66,6 +66,19 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 // checkValue checks the value and encode fields.
 func checkValue(s *Spec) (problems []error) {
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if len(s.Hash) > 0 {
+		if s.Value != "" || s.Encode != nil {
+			bad("hash: stands in for value and encode; give one of them")
+		}
+		seen := map[string]bool{}
+		for _, name := range s.Hash {
+			if name == "" || seen[name] {
+				bad("hash: column %q is empty or stands twice", name)
+			}
+			seen[name] = true
+		}
+		return problems
+	}
 	if s.Encode == nil {
 		if s.Value == "" && s.CQL == "" {
 			bad("value: missing; name the column that is the value, or encode several")

@@ -13,6 +13,8 @@ type Spec struct {
 	Value string // the column that is the value; "" with Encode (and with a CQL query of one column)
 	// Encode makes the value of several columns, or of one with a shape. nil: the column's bytes as stored.
 	Encode *Encode
+	// Hash makes the value a Redis hash: its columns, each a field of the column's name. Instead of Value and Encode.
+	Hash []string
 	// TTL is the time a filled value lives in Redis, above zero; Jitter is the part of it (0 to 0.5) by which it is shortened at random.
 	TTL    time.Duration
 	Jitter float64

@@ -45,6 +45,9 @@ func (r *Route) Value(row backend.Row) ([]byte, error) {
 // planValue makes the query's encoder for result columns of the given types.
 func (r *Route) planValue(q *query, types []backend.Column) (problems []error) {
 	q.types = types
+	if r.IsHash() {
+		return r.planHash(q)
+	}
 	if r.spec.Encode != nil {
 		return r.planEncode(q)
 	}
