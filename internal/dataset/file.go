@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"archive/zip"
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -12,26 +11,42 @@ import (
 	"strings"
 )
 
-// File is an open NPY or NPZ file, all of which has been read and found whole.
+// File is an open NPY, NPZ or IDX file, all of which has been read and found whole.
 type File struct {
 	path    string
 	file    *os.File
 	size    int64
 	arrays  []Array
-	entries map[string]*zip.File // nil for an NPY
+	entries map[string]*zip.File // nil but for an NPZ
+	idx     bool
 }
 
 // OpenFile opens and checks a file. A broken one is a *FormatError. The caller closes the File.
 func OpenFile(path string) (*File, error) {
-	file, err := os.Open(path)
+	file, size, err := openRegular(path)
 	if err != nil {
-		return nil, fmt.Errorf("open dataset: %w", err)
+		return nil, err
 	}
-	f := &File{path: path, file: file}
+	f := &File{path: path, file: file, size: size}
 	if err := f.check(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return f, nil
+}
+
+func openRegular(path string) (*os.File, int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open dataset: %w", err)
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("open dataset: %w", err), file.Close())
+	}
+	return file, info.Size(), nil
 }
 
 // Close closes the file.
@@ -41,27 +56,50 @@ func (f *File) Close() error { return f.file.Close() }
 func (f *File) Arrays() []Array { return slices.Clone(f.arrays) }
 
 func (f *File) check() error {
-	info, err := f.file.Stat()
-	if err != nil {
-		return fmt.Errorf("open dataset: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("open dataset: %s is not a regular file", f.path)
-	}
-	f.size = info.Size()
 	start := make([]byte, 4)
 	if _, err := f.file.ReadAt(start, 0); err != nil {
-		return &FormatError{Path: f.path, Reason: fmt.Sprintf("%d bytes are neither NPY nor NPZ", f.size)}
+		return &FormatError{Path: f.path, Reason: fmt.Sprintf("%d bytes are neither NPY, NPZ nor IDX", f.size)}
 	}
 	if string(start[:2]) == "PK" {
 		return f.checkZip()
 	}
-	name := strings.TrimSuffix(filepath.Base(f.path), filepath.Ext(f.path))
-	a, offset, err := readHeader(io.NewSectionReader(f.file, 0, f.size), f.size)
-	if err != nil {
-		return &FormatError{Path: f.path, Offset: offset, Reason: "the NPY header is wrong", Err: err}
+	total := f.size
+	if isGzip(start) { // its own length fields may lie: it is unpacked to its end
+		var err error
+		if total, err = unpackedSize(f.file, f.path, f.size); err != nil {
+			return err
+		}
 	}
-	a.Name = name
+	return f.checkArray(total)
+}
+
+// checkArray checks a file of one array, which has total bytes once it is unpacked.
+func (f *File) checkArray(total int64) error {
+	s, err := newStream(f.file, f.size)
+	if err != nil {
+		return &FormatError{Path: f.path, Reason: gzipReason(err), Err: err}
+	}
+	defer s.Close()
+	start, err := s.Peek(int(min(total, int64(len(magic)))))
+	if err != nil {
+		return &FormatError{Path: f.path, Reason: gzipReason(err), Err: err}
+	}
+	read, what := readHeader, "the NPY header is wrong"
+	switch {
+	case isIDX(start):
+		f.idx = true
+		read, what = readIDX, "the IDX header is wrong"
+	case string(start) != magic:
+		return &FormatError{Path: f.path, Reason: `it is neither NPY (which begins with \x93NUMPY), NPZ (PK) nor IDX (two zero bytes)`}
+	}
+	a, offset, err := read(s, total)
+	if err == nil && f.idx {
+		offset, err = 3, mislabelled(f.path, &a)
+	}
+	if err != nil {
+		return &FormatError{Path: f.path, Offset: offset, Reason: what, Err: err}
+	}
+	a.Name = strings.TrimSuffix(filepath.Base(f.path), filepath.Ext(f.path))
 	f.arrays = []Array{a}
 	return nil
 }
@@ -117,13 +155,15 @@ func (f *File) checkEntry(name string, e *zip.File) (Array, error) {
 
 // open returns a reader of the array's data.
 func (f *File) open(a *Array) (io.ReadCloser, error) {
+	var body io.ReadCloser
+	var err error
 	if f.entries == nil {
-		r := io.NewSectionReader(f.file, a.header, f.size-a.header)
-		return io.NopCloser(bufio.NewReaderSize(r, 1<<20)), nil
+		body, err = newStream(f.file, f.size)
+	} else {
+		body, err = f.entries[a.Name].Open()
 	}
-	body, err := f.entries[a.Name].Open()
 	if err != nil {
-		return nil, &FormatError{Path: f.path, Array: a.Name, Reason: "the zip entry cannot be opened", Err: err}
+		return nil, &FormatError{Path: f.path, Array: a.Name, Reason: "the file cannot be read again", Err: err}
 	}
 	if _, err := io.CopyN(io.Discard, body, a.header); err != nil {
 		err = errors.Join(err, body.Close())

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
-	"strings"
 )
 
 // Options choose the arrays. The zero value looks for the usual names.
@@ -14,14 +14,18 @@ type Options struct {
 	Images string
 	// Labels names the array of labels in the same file. Empty: y, labels or target, or none if there is no such array.
 	Labels string
-	// LabelsFile is an NPY file of the labels of all files together, since an NPY has no room for a second array.
+	// LabelsFile is an NPY or IDX file of the labels of all files together, since those have no room for a second array.
 	LabelsFile string
+	// LabelNames are the names that the sub-folders of a folder may have: a name's label is its place here. Empty: the names found, sorted.
+	LabelNames []string
+	// MaxFileBytes bounds a file in a folder. Zero: no bound.
+	MaxFileBytes int64
 }
 
 // Sample is one sample of a Set.
 type Sample struct {
 	Index int
-	DType string // as in Array
+	DType string // as in Array; "" for a file of a folder
 	Shape []int  // without the axis of the samples; not to be changed
 	Data  []byte // in C order; borrowed until the callback returns
 	Label int64
@@ -29,34 +33,63 @@ type Sample struct {
 	HasLabel bool
 }
 
-// Set is the samples of one or more files, one after the other.
+// Set is the samples of one or more files, one after the other, or of folders.
 type Set struct {
 	parts []part
 	dtype string
 	shape []int
 	n     int
+	most  int64 // bytes of the largest sample
 	// labels is nil without labels.
 	labels []int64
+	names  []string
 }
 
-type part struct {
-	file  *File
+// part is a file's samples, or a folder's.
+type part interface {
+	path() string
+	count() int
+	each(yield func(i int, data []byte) error) error
+	Close() error
+}
+
+type arrayPart struct {
+	*File
 	array Array
 }
 
+func (p *arrayPart) path() string { return p.File.path }
+
+func (p *arrayPart) count() int {
+	n, _ := p.array.samples()
+	return n
+}
+
+func (p *arrayPart) each(yield func(i int, data []byte) error) error {
+	return p.File.each(&p.array, yield)
+}
+
 // Open opens and checks the files, and chooses their arrays. The files must have samples of one dtype and shape, and all
-// of them labels or none. The caller closes the Set.
+// of them labels or none. Or the paths are folders, whose sub-folders' names are the labels. The caller closes the Set.
 func Open(o Options, paths ...string) (*Set, error) {
 	if len(paths) == 0 {
 		return nil, errors.New("open dataset: no file is named")
 	}
-	s := &Set{}
+	folders := 0
 	for _, path := range paths {
-		if err := s.add(o, path); err != nil {
-			return nil, errors.Join(err, s.Close())
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			folders++
 		}
 	}
-	if err := s.labelsFrom(o.LabelsFile); err != nil {
+	s := &Set{}
+	err := errors.New("open dataset: files and folders do not go together")
+	switch folders {
+	case 0:
+		err = s.openFiles(o, paths)
+	case len(paths):
+		err = s.openFolders(o, paths)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -66,7 +99,7 @@ func Open(o Options, paths ...string) (*Set, error) {
 func (s *Set) Close() error {
 	var errs []error
 	for _, p := range s.parts {
-		errs = append(errs, p.file.Close())
+		errs = append(errs, p.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -74,7 +107,7 @@ func (s *Set) Close() error {
 // Len is the number of samples.
 func (s *Set) Len() int { return s.n }
 
-// DType is the samples' type, as in Array.
+// DType is the samples' type, as in Array; "" for files of a folder, which are of any.
 func (s *Set) DType() string { return s.dtype }
 
 // Shape is the shape of one sample.
@@ -83,13 +116,19 @@ func (s *Set) Shape() []int { return slices.Clone(s.shape) }
 // Labelled tells whether the samples have labels.
 func (s *Set) Labelled() bool { return s.labels != nil }
 
+// LabelNames are the names of the labels 0, 1, … of folders; nil for anything else.
+func (s *Set) LabelNames() []string { return slices.Clone(s.names) }
+
+// MaxBytes is the size of the largest sample.
+func (s *Set) MaxBytes() int64 { return s.most }
+
 // Each calls yield for every sample in order, until it returns an error or ctx ends.
 func (s *Set) Each(ctx context.Context, yield func(Sample) error) error {
 	from := 0
 	for _, p := range s.parts {
-		err := p.file.each(&p.array, func(i int, data []byte) error {
+		err := p.each(func(i int, data []byte) error {
 			if err := ctx.Err(); err != nil {
-				return fmt.Errorf("read %s: %w", p.file.path, err)
+				return fmt.Errorf("read %s: %w", p.path(), err)
 			}
 			sample := Sample{Index: from + i, DType: s.dtype, Shape: s.shape, Data: data}
 			if s.labels != nil {
@@ -100,131 +139,7 @@ func (s *Set) Each(ctx context.Context, yield func(Sample) error) error {
 		if err != nil {
 			return err
 		}
-		n, _ := p.array.samples()
-		from += n
+		from += p.count()
 	}
 	return nil
-}
-
-func (s *Set) add(o Options, path string) error {
-	f, err := OpenFile(path)
-	if err != nil {
-		return err
-	}
-	images, err := f.images(o.Images)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	s.parts = append(s.parts, part{f, *images})
-	wrong := func(a *Array, format string, args ...any) error {
-		return &FormatError{Path: path, Array: a.Name, Offset: a.header, Reason: fmt.Sprintf(format, args...)}
-	}
-	n, size := images.samples()
-	if n == 0 || size == 0 {
-		return wrong(images, "an array of shape %v has no samples", images.Shape)
-	}
-	if len(s.parts) == 1 {
-		s.dtype, s.shape = images.DType, images.Shape[1:]
-	} else if images.DType != s.dtype || !slices.Equal(images.Shape[1:], s.shape) {
-		return wrong(images, "its samples are %s of shape %v, those of %s %s of shape %v",
-			images.DType, images.Shape[1:], s.parts[0].file.path, s.dtype, s.shape)
-	}
-	had := s.n
-	s.n += n
-	labels := f.named(o.Labels, "y", "labels", "target")
-	switch {
-	case o.LabelsFile != "":
-		return nil
-	case labels == nil && o.Labels != "":
-		return fmt.Errorf("read %s: it has no array %q, but %s", path, o.Labels, f.names())
-	case labels == nil && s.labels == nil:
-		return nil
-	case labels == nil:
-		return fmt.Errorf("read %s: it has no labels, the files before it have", path)
-	case had > 0 && s.labels == nil:
-		return fmt.Errorf("read %s: it has labels, the files before it have none", path)
-	}
-	values, err := f.labels(labels)
-	if err != nil {
-		return err
-	}
-	if len(values) != n {
-		return wrong(labels, "%d labels for %d samples", len(values), n)
-	}
-	s.labels = append(s.labels, values...)
-	return nil
-}
-
-func (s *Set) labelsFrom(path string) error {
-	if path == "" {
-		return nil
-	}
-	f, err := OpenFile(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if len(f.arrays) != 1 {
-		return fmt.Errorf("read %s: the file of the labels has one array, not %s", path, f.names())
-	}
-	s.labels, err = f.labels(&f.arrays[0])
-	if err != nil {
-		return err
-	}
-	if len(s.labels) != s.n {
-		return &FormatError{Path: path, Reason: fmt.Sprintf("%d labels for %d samples", len(s.labels), s.n)}
-	}
-	return nil
-}
-
-// images finds the array of the samples, and refuses one that cannot be read.
-func (f *File) images(name string) (*Array, error) {
-	a := f.named(name, "x", "images", "data")
-	if a == nil && name != "" {
-		return nil, fmt.Errorf("read %s: it has no array %q, but %s", f.path, name, f.names())
-	}
-	if a == nil && len(f.arrays) == 1 {
-		a = &f.arrays[0]
-	}
-	if a == nil {
-		for i := range f.arrays {
-			if len(f.arrays[i].Shape) < 2 {
-				continue
-			}
-			if a != nil {
-				return nil, fmt.Errorf("read %s: which array holds the samples? It has %s", f.path, f.names())
-			}
-			a = &f.arrays[i]
-		}
-	}
-	switch {
-	case a == nil:
-		return nil, fmt.Errorf("read %s: which array holds the samples? It has %s", f.path, f.names())
-	case a.itemBytes == 0:
-		return nil, &FormatError{Path: f.path, Array: a.Name, Offset: a.header, Reason: refusal(a.DType)}
-	case len(a.Shape) == 0:
-		return nil, &FormatError{Path: f.path, Array: a.Name, Offset: a.header, Reason: "a single number is no array of samples"}
-	}
-	return a, nil
-}
-
-// named finds an array by its exact name, or by one of the usual names if none is asked for.
-func (f *File) named(name string, usual ...string) *Array {
-	for i, a := range f.arrays {
-		if name != "" && a.Name == name {
-			return &f.arrays[i]
-		}
-		if name == "" && f.entries != nil && slices.Contains(usual, strings.ToLower(a.Name)) {
-			return &f.arrays[i]
-		}
-	}
-	return nil
-}
-
-func (f *File) names() string {
-	var names []string
-	for _, a := range f.arrays {
-		names = append(names, fmt.Sprintf("%s %s %v", a.Name, a.DType, a.Shape))
-	}
-	return strings.Join(names, ", ")
 }
