@@ -37,7 +37,7 @@ type world struct {
 	live    int  // processes under way
 	full    bool // Redis is out of memory for the round trip that goes on now
 	problem string
-	steps   []string
+	steps   []string // what happened, for a failure
 }
 
 // model is what is known of one key. Version n is the n-th write; version 1 is in the source from the start.
@@ -66,13 +66,13 @@ type action struct {
 
 const (
 	mostReaders = 5
-	someKeys    = 2
+	mostKeys    = 2
 )
 
 func newWorld(t *testing.T, tape []byte, r rules) *world {
 	w := &world{f: newFixture(t), tape: tape, r: r}
 	w.f.store.overwrite = r.overwrite
-	for id := range someKeys {
+	for id := range 1 + w.next()%mostKeys {
 		m := &model{key: fmt.Sprintf("t:1:%d", id), id: id, started: 1, floor: 1, absent: map[int]bool{}}
 		w.keys = append(w.keys, m)
 		w.f.source.set(1, id, m.value(1))
@@ -162,6 +162,16 @@ func (w *world) play(a action) {
 	a.do()
 }
 
+// foreign is a fill of another process, which looks, loads and stores at once.
+func (w *world) foreign(m *model) {
+	w.f.source.mu.Lock()
+	data, ok := w.f.source.rows[cell{int64(1), int64(m.id)}]
+	w.f.source.mu.Unlock()
+	if ok {
+		w.f.store.set(m.key, string(data))
+	}
+}
+
 // note adds to the steps.
 func (w *world) note(format string, args ...any) {
 	w.steps = append(w.steps, "  "+fmt.Sprintf(format, args...))
@@ -201,8 +211,11 @@ func (w *world) enabled() []action {
 		if !m.writing {
 			acts = append(acts, action{"write " + m.key, func() { w.write(m) }})
 		}
-		if _, ok := w.f.store.get(m.key); ok && !m.override {
+		switch _, ok := w.f.store.get(m.key); {
+		case ok && !m.override:
 			acts = append(acts, action{"evict " + m.key, func() { w.f.store.del(m.key) }})
+		case !ok:
+			acts = append(acts, action{"foreign fill of " + m.key, func() { w.foreign(m) }})
 		}
 	}
 	return acts
@@ -233,7 +246,7 @@ func (w *world) park(label string, choices ...string) string {
 	if len(choices) == 0 {
 		choices = []string{""}
 	}
-	p := &parked{label, choices, make(chan string, 1)}
+	p := &parked{label: label, choices: choices, chosen: make(chan string, 1)}
 	w.mu.Lock()
 	w.parked = append(w.parked, p)
 	w.mu.Unlock()
