@@ -96,6 +96,7 @@ type stream struct {
 	slot   uint64
 	gather bool // it is looked at whole
 	skip   bool // it goes nowhere: its reader was answered long ago, or has left
+	late   bool // it is still owed, to a slot that was answered without it
 	push   bool // it answers no command
 	over   bool // it is gathered and came to more than gatherMax
 }
@@ -111,9 +112,7 @@ func (s *session) Large(head []byte) (blocks bool) {
 		s.streamed.push = true
 		return true
 	case s.fifo.orphans > 0:
-		s.fifo.orphans--
-		s.owed--
-		s.streamed.skip = true
+		s.streamed.skip, s.streamed.late = true, true
 		return false
 	}
 	seq, sl := s.fifo.next()
@@ -123,10 +122,8 @@ func (s *session) Large(head []byte) (blocks bool) {
 	}
 	s.streamed.slot = seq
 	switch {
-	case sl.state != waiting:
-		sl.n-- // answered without Redis: it came too late
-		s.owed--
-		s.streamed.skip = true
+	case sl.state != waiting: // answered without Redis: it came too late
+		s.streamed.skip, s.streamed.late = true, true
 		return false
 	case sl.kind != plain && sl.kind != readOne:
 		s.streamed.gather = true
@@ -134,6 +131,7 @@ func (s *session) Large(head []byte) (blocks bool) {
 			sl.more = &detail{}
 		}
 		sl.more.reply = sl.more.reply[:0]
+		sl.state = gathering
 		return false
 	}
 	sl.state = streaming
@@ -150,6 +148,9 @@ func (s *session) Part(b []byte, last bool) {
 	st := &s.streamed
 	switch {
 	case st.skip || s.gone:
+		if last && st.late && !s.gone {
+			s.skipped()
+		}
 		s.mu.Unlock()
 		return
 	case st.gather:
@@ -176,6 +177,18 @@ func (s *session) Part(b []byte, last bool) {
 	s.Flush()
 }
 
+// skipped ends a large reply that came too late. Until then it is owed like any other: if the connection breaks before, Broken counts it.
+// Its slot may have been popped meanwhile.
+func (s *session) skipped() {
+	if s.fifo.orphans > 0 {
+		s.fifo.orphans--
+	} else if _, sl := s.fifo.next(); sl != nil {
+		sl.n--
+	}
+	s.owed--
+	s.advance()
+}
+
 // gatherPart keeps the next bytes of a reply that is looked at whole.
 func (s *session) gatherPart(b []byte, last bool) {
 	seq := s.streamed.slot
@@ -193,6 +206,7 @@ func (s *session) gatherPart(b []byte, last bool) {
 		return
 	}
 	s.owed--
+	sl.state = waiting
 	if s.streamed.over {
 		sl.n--
 		s.finish(seq, sl, []byte("-ERR reply of more than 64 MiB; ask for fewer keys at once\r\n"))

@@ -94,8 +94,8 @@ func (s *session) loadAll(db int, target wire.Target, missed []miss, mode cache.
 			continue
 		}
 		md := mode
-		md.NoLook = i == 1 || i == 2
-		md.NoFill = md.NoFill || i == 2
+		md.NoLook = i != 0
+		md.NoFill = md.NoFill || i != 0 // a fill that Redis does not answer now could arrive behind a later DEL
 		s.loadBatch(db, target, list, md)
 	}
 }

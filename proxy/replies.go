@@ -31,6 +31,7 @@ func (s *session) Replies(b []byte, ends []int) {
 		if s.fifo.orphans > 0 { // its reader was answered long ago
 			s.fifo.orphans--
 			s.owed--
+			s.advance() // who drains waits for it too
 			from, i = ends[i], i+1
 			continue
 		}
@@ -286,14 +287,17 @@ func (s *session) lost(n int, sent bool) {
 func (s *session) unanswered(seq uint64, sl *slot, sent bool) {
 	sl.n--
 	switch {
-	case sl.state == loading:
+	case sl.state == loading, sl.state == ready: // answered without it
 	case sl.state == streaming:
 		s.drop(nil) // it has the beginning of a reply that will never be whole
 	case sl.writes && sent:
 		// It may have been done or not, and nobody can know: an error would claim the one, silence the other.
 		s.drop(nil)
 	case sl.kind != plain && sl.route != nil && s.mayReadAll():
-		s.miss(seq, sl, true)
+		if sl.kind == readMany {
+			sl.more.reply = sl.more.reply[:0] // the beginning of one that broke off
+		}
+		s.miss(seq, sl, false) // asked once more: only this connection may have ended
 	default:
 		s.emit(seq, sl, []byte(redisLost))
 		s.count(sl, 1)

@@ -25,6 +25,7 @@ const (
 	waiting   state = iota // for Redis
 	loading                // for the engine, or for a command sent once more
 	streaming              // for the rest of a large reply, of which the client has a part
+	gathering              // for the rest of a large reply, of which the slot has a part
 	ready                  // nothing more will be added
 )
 
