@@ -220,7 +220,7 @@ func (s *Server) list() []*session {
 }
 
 // Shutdown accepts no more clients, lets every client have the replies to what it has sent, and closes them. When ctx ends first,
-// the rest are cut. It returns when every goroutine of the server has ended.
+// the rest are cut, and the pool is closed. It returns when every goroutine of the server has ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
@@ -248,6 +248,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			c.mu.Unlock()
 		}
 		err = fmt.Errorf("drain clients: %d were cut: %w", len(left), ctx.Err())
+		s.opts.Pool.Close() // a client's goroutine may be waiting until Redis takes its command
 		<-done
 	}
 	s.cancel()
