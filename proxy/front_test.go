@@ -143,17 +143,28 @@ type front struct {
 	server *proxy.Server
 	events *event.Pipeline
 	lines  *lines
+	stop   func(t testing.TB, drain time.Duration)
 }
 
 type options struct {
 	limits    *proxy.Limits
 	redisArgs []string
-	upstream  string // instead of the Redis's own address
+	redis     *testkit.RedisServer // instead of one of its own
+	upstream  string               // instead of the Redis's own address
+	down      bool                 // Redis is not up at first
+	stuck     bool                 // the test ends the server itself, by stop
+	mayRead   func(user string) bool
 }
 
 func start(t testing.TB, o options) *front {
 	t.Helper()
-	f := &front{redis: testkit.Redis(t, o.redisArgs...), source: &rows{}, lines: &lines{}}
+	f := &front{redis: o.redis, source: &rows{}, lines: &lines{}}
+	if f.redis == nil {
+		f.redis = testkit.Redis(t, o.redisArgs...)
+	}
+	if o.mayRead == nil {
+		o.mayRead = func(user string) bool { return user == "" }
+	}
 	addr := f.redis.Addr
 	if o.upstream != "" {
 		addr = o.upstream
@@ -181,7 +192,7 @@ func start(t testing.TB, o options) *front {
 	f.server, err = proxy.New(proxy.Options{
 		Pool: pool, Engine: engine, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
 		Limits: limits, Budget: 3 * time.Second, StoreBudget: time.Second,
-		MayRead: func(user string) bool { return user == "" },
+		MayRead: o.mayRead,
 		Info:    func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
 	})
 	must(t, err)
@@ -190,19 +201,24 @@ func start(t testing.TB, o options) *front {
 	f.addr = ln.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- f.server.Serve(ln) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	f.stop = func(t testing.TB, d time.Duration) {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
 		defer cancel()
-		if err := f.server.Shutdown(ctx); err != nil {
+		if err := f.server.Shutdown(ctx); err != nil && !o.stuck {
 			t.Error(err)
 		}
 		must(t, <-served)
 		engine.Close()
 		pool.Close()
-		must(t, f.events.Close(ctx))
+		must(t, f.events.Close(context.Background()))
 		f.store.Close()
-	})
-	eventually(t, "redis is up", f.store.Up)
+	}
+	if !o.stuck {
+		t.Cleanup(func() { f.stop(t, 5*time.Second) })
+	}
+	if !o.down {
+		eventually(t, "redis is up", f.store.Up)
+	}
 	return f
 }
 
@@ -288,18 +304,41 @@ func (c *client) do(want string, commands ...string) {
 // reply reads one reply, whole, as it came.
 func (c *client) reply() string {
 	c.t.Helper()
+	r := reader{c.br}
+	got, err := r.reply()
+	must(c.t, err)
+	return got
+}
+
+// reader reads replies.
+type reader struct{ *bufio.Reader }
+
+func newReader(nc net.Conn) *reader { return &reader{bufio.NewReader(nc)} }
+
+func (r *reader) reply() (string, error) {
 	var sc wire.Scanner
 	var raw []byte
 	pos := 0
 	for {
-		b, err := c.br.ReadByte()
-		must(c.t, err)
-		raw = append(raw, b)
+		var piece []byte
+		var err error
+		if want := sc.Pending(); want > 0 {
+			piece = make([]byte, want)
+			_, err = io.ReadFull(r, piece)
+		} else {
+			piece, err = r.ReadBytes('\n')
+		}
+		if err != nil {
+			return "", err
+		}
+		raw = append(raw, piece...)
 		n, done, err := sc.Scan(raw[pos:])
-		must(c.t, err)
+		if err != nil {
+			return "", err
+		}
 		pos += n
 		if done {
-			return string(raw)
+			return string(raw), nil
 		}
 	}
 }
