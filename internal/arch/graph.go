@@ -62,7 +62,7 @@ func Clients() map[string][]string {
 		"github.com/redis/go-redis/v9":                {"backend/redis", "backend/redis/storetest", "internal/testkit/..."},
 		"github.com/apache/cassandra-gocql-driver/v2": {"backend/cassandra", "internal/testkit/..."},
 		"github.com/segmentio/kafka-go":               {"backend/kafka", "internal/testkit/..."},
-		"github.com/prometheus/client_golang":         {"internal/metric"},
+		"github.com/prometheus/client_golang":         {"internal/metric", "internal/web", "cmd/..."}, // counts, serves, makes the registry
 		"github.com/alicebob/miniredis/v2":            {"backend/embedded"},
 		"github.com/alecthomas/kong":                  {"cmd/..."},
 		"github.com/schollz/progressbar/v3":           {"cmd/..."},
