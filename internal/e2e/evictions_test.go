@@ -44,17 +44,14 @@ func TestExpiredAndDeletedKeysAreEvents(t *testing.T) {
 	must(t, c.Set(t.Context(), "mine", 1, 0).Err())
 	must(t, c.Del(t.Context(), "mine").Err())
 	eventually(t, "all have expired", func() bool { return s.redis.Do(t, "DBSIZE") == int64(0) })
-	if a := s.get(t, "/metrics"); !strings.Contains(a.body, "\nforebay_evictions_total{reason=\"expired\"} ") {
-		t.Errorf("no metric of evictions:\n%s", a.body)
-	}
-	all := readTopic(t, s.setup.broker, s.setup.topic, func(s *stream) bool { return len(s.evicted()["expired"]) == len(want) })
+	s.awaitMetrics(t, `forebay_evictions_total{reason="expired"} 20`, `forebay_evictions_total{reason="deleted"} 1`)
+	all := s.end(t)
+	all.wantWhole(t)
 	for _, e := range all.of("evict") {
 		if e.Reason == "expired" && e.Route != "digits" || e.Reason == "deleted" && e.Route != "" {
 			t.Errorf("an eviction with a wrong route: %+v", e)
 		}
 	}
-	all = s.end(t)
-	all.wantWhole(t)
 	by := all.evicted()
 	if !maps.Equal(by["expired"], want) || !maps.Equal(by["deleted"], map[string]int{"mine": 1}) || len(by) != 2 {
 		t.Errorf("evictions: %v, want 20 expired and 1 deleted", by)
@@ -80,7 +77,7 @@ func TestKeysOfAFullRedisAreEvents(t *testing.T) {
 		}
 	}
 	counted := infoOf(t, s.redis, "evicted_keys")
-	readTopic(t, s.setup.broker, s.setup.topic, func(s *stream) bool { return len(s.of("evict")) >= int(counted) })
+	s.awaitMetrics(t, fmt.Sprintf(`forebay_evictions_total{reason="evicted"} %d`, counted))
 	all := s.end(t)
 	all.wantWhole(t)
 	by := all.evicted()

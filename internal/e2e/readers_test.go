@@ -64,18 +64,6 @@ func (r *readers) stop() []reading {
 	return r.done
 }
 
-// count is how many reads ended so far with the word.
-func (r *readers) count(word string) (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, one := range r.done {
-		if one.word == word {
-			n++
-		}
-	}
-	return n
-}
-
 // total is how many reads have ended so far.
 func (r *readers) total() int {
 	r.mu.Lock()
