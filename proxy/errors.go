@@ -40,12 +40,16 @@ const wrongTypeReply = "-WRONGTYPE Operation against a key holding the wrong kin
 // wrongType tells whether Redis holds something else than a string.
 func wrongType(err error) bool { return strings.Contains(err.Error(), "WRONGTYPE ") }
 
-// line makes text fit a simple error: one line.
+// line makes text fit a simple error: one line. Bytes that are no UTF-8 stay as they are, as in Redis.
 func line(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return ' '
+	if !strings.ContainsAny(text, "\r\n") {
+		return text
+	}
+	b := []byte(text)
+	for i, c := range b {
+		if c == '\r' || c == '\n' {
+			b[i] = ' '
 		}
-		return r
-	}, text)
+	}
+	return string(b)
 }

@@ -57,12 +57,11 @@ func (s *session) large() {
 // stream copies the frame from the client to its connection (or, without one, to nowhere) as it arrives, until its end. Bound: the connection's
 // write buffer, which makes the client wait, and the client's own.
 func (s *session) stream(send bool) error {
-	var sc wire.Scanner
 	for {
 		b := (*s.in)[s.off:]
-		n, done, err := sc.Scan(b)
+		n, done, err := s.framer.rest(b)
 		if err != nil {
-			return protocolError("invalid bulk length")
+			return err
 		}
 		if send && n > 0 {
 			if err := s.up.Submit(s, b[:n], 0, s.now); err != nil {

@@ -91,7 +91,7 @@ func newSession(srv *Server, id int64, nc net.Conn) *session {
 	s := &session{srv: srv, id: id, nc: nc, born: time.Now(), shard: srv.opts.Commands.Shard()}
 	s.cond.L = &s.mu
 	s.target.Proto = 2
-	s.framer = framer{maxArgs: srv.opts.Limits.Arguments, maxBytes: srv.opts.Limits.RequestBytes}
+	s.framer = framer{maxArgs: srv.opts.Limits.Arguments, maxBytes: srv.opts.Limits.RequestBytes, maxWhole: int64(srv.opts.Limits.InputBytes)}
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			s.raw = raw
