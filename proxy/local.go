@@ -79,6 +79,8 @@ func (s *session) selectDB(cmd *command, frame []byte, args [][]byte) {
 	switch {
 	case !ok:
 		s.reply([]byte("-ERR value is not an integer or out of range\r\n"))
+	case db != int64(int32(db)):
+		s.reply([]byte("-ERR value is out of range, value must between -2147483648 and 2147483647\r\n"))
 	case db < 0 || db > 1<<20:
 		s.reply([]byte("-ERR DB index is out of range\r\n"))
 	case t == s.target:
