@@ -35,16 +35,21 @@ type LoaderOptions struct {
 	InFlight int
 	// Progress is called after each row that was acknowledged, one call at a time. Nil: nobody is told.
 	Progress func(Progress)
+	// Resume leaves rows, and chunks of an object, alone that are stored already and equal: what an interrupted load wrote.
+	Resume bool
+	// NoTables makes no keyspace and none of the tables of datasets: to verify, or to write to tables of the caller's own.
+	NoTables bool
 }
 
 // Progress tells how far a load has come.
 type Progress struct {
-	Done, Total int   // rows
-	Bytes       int64 // of sample data
+	Done, Total int   // rows, or chunks of an object
+	Bytes       int64 // of their data
+	Skipped     int   // of Done: were stored already (see LoaderOptions.Resume)
 }
 
 // Samples is what a Loader writes. Each calls yield for every sample in order, idx 0 to Len()-1, with its bytes, borrowed until yield
-// returns.
+// returns. If they have a method MaxBytes() int64 too, it tells the size of the largest.
 type Samples interface {
 	Len() int
 	Each(ctx context.Context, yield func(data []byte, label int64, labelled bool) error) error
@@ -68,7 +73,7 @@ type Loader struct {
 	session *session
 }
 
-// OpenLoader connects, and makes the keyspace and tables that are absent. Tables that are there with other columns are an error.
+// OpenLoader connects, and makes the keyspace and tables that are absent, unless NoTables. Tables that are there with other columns are an error.
 // The caller closes the Loader.
 func OpenLoader(ctx context.Context, o LoaderOptions) (*Loader, error) {
 	if o.Timeout == 0 {
@@ -98,6 +103,9 @@ func OpenLoader(ctx context.Context, o LoaderOptions) (*Loader, error) {
 		return nil, err
 	}
 	l := &Loader{options: o, session: sess}
+	if o.NoTables {
+		return l, nil
+	}
 	if err := l.createTables(ctx); err != nil {
 		l.Close()
 		return nil, err
@@ -140,8 +148,12 @@ func (l *Loader) Load(ctx context.Context, dataset, split string, samples Sample
 	if samples.Len() == 0 {
 		return Stored{}, fmt.Errorf("%s: there are no samples", doing)
 	}
-	w := &writer{loader: l, dataset: dataset, split: split, total: samples.Len()}
-	stored, err := w.write(ctx, samples)
+	w := &writer{loader: l.slowed(samples), dataset: dataset, split: split, total: samples.Len()}
+	write := w.write
+	if l.options.Resume {
+		write = w.resume
+	}
+	stored, err := write(ctx, samples)
 	if err == nil {
 		err = l.deleteBeyond(ctx, dataset, split, int64(w.total), w.extent)
 	}
@@ -153,6 +165,18 @@ func (l *Loader) Load(ctx context.Context, dataset, split string, samples Sample
 		return Stored{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	return stored, nil
+}
+
+// slowed is the loader with as many inserts in flight as the largest of the samples allows, if they tell: the first need not be
+// like the rest.
+func (l *Loader) slowed(samples Samples) *Loader {
+	sized, ok := samples.(interface{ MaxBytes() int64 })
+	if !ok {
+		return l
+	}
+	slowed := *l
+	slowed.options.InFlight = l.workersFor(sized.MaxBytes())
+	return &slowed
 }
 
 func (l *Loader) table(name string) string { return quote(l.options.Keyspace) + "." + quote(name) }
