@@ -24,7 +24,7 @@ func splitInline(line []byte) (args [][]byte, ok bool) {
 // inlineWord reads the word at i and returns the offset behind it.
 func inlineWord(line []byte, i int) (word []byte, next int, ok bool) {
 	word = []byte{}
-	for i < len(line) && !space(line[i]) {
+	for i < len(line) && !ends(line[i]) {
 		switch line[i] {
 		case '"', '\'':
 			word, i, ok = inlineQuoted(word, line, i)
@@ -95,6 +95,11 @@ func hex(c byte) int {
 	default:
 		return -1
 	}
+}
+
+// ends tells whether c ends a word without quotes: not every space does, in Redis.
+func ends(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == 0
 }
 
 func space(c byte) bool {
