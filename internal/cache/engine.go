@@ -91,7 +91,7 @@ type Result struct {
 }
 
 // Read gives a result for each of wants. It returns within ctx's deadline or the budget, whichever is sooner. Errors wrap backend.ErrSourceDown,
-// ErrSourceTimeout, ErrSourceInvalid or ErrStoreDown, or are what Redis said of the key.
+// ErrSourceTimeout, ErrSourceInvalid or ErrStoreDown, or are ErrContended, ErrClosed (also where ctx was cancelled), or what Redis said of the key.
 func (e *Engine) Read(ctx context.Context, db int, wants []Want, mode Mode) []Result {
 	ctx, cancel := context.WithTimeout(ctx, e.opts.Budget)
 	defer cancel()
