@@ -29,6 +29,7 @@ func Forebay() Graph {
 			"internal/cache", "internal/event", "internal/metric", "internal/route",
 		},
 		"internal/cache":       {"backend", "internal/event", "internal/route"},
+		"internal/check":       {"backend"},
 		"internal/route/...":   {"backend"},
 		"internal/dataset/...": {"internal/route/numpy", "internal/route/pickle"},
 		"internal/event":       {},
