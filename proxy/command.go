@@ -77,6 +77,11 @@ func (s *session) command(frame []byte, args [][]byte, rest []byte) (used int, w
 
 // free takes a command of a client that is in no special state.
 func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (used int, wait bool) {
+	if s.resending > 0 && cmd.class != local {
+		// A GETEX may be sent once more: whatever follows must see what it did.
+		s.submit()
+		s.await(func() bool { return s.resending == 0 })
+	}
 	switch cmd.class {
 	case local:
 		s.local(cmd, frame, args)
@@ -122,6 +127,11 @@ func (s *session) special(cmd *command, frame []byte, args [][]byte) {
 		s.forward(cmd, frame, args)
 		return
 	}
+	if cmd.class == watch && s.routed > 0 {
+		// A value that is being loaded for this client must not be stored once it watches the key: that would abort its EXEC.
+		s.submit()
+		s.await(func() bool { return s.routed == 0 })
+	}
 	if !s.takeOwn() {
 		return
 	}
@@ -162,11 +172,6 @@ func blocks(cmd *command, args [][]byte) bool {
 
 // forward sends a command whose reply is passed on, or looked at if it is a read that loads.
 func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
-	if s.resending > 0 {
-		// A GETEX may be sent once more: whatever follows must see what it did.
-		s.submit()
-		s.await(func() bool { return s.resending == 0 })
-	}
 	if cmd.writes {
 		s.fence(cmd, args)
 	}

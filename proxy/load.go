@@ -17,6 +17,7 @@ import (
 type miss struct {
 	seq    uint64
 	noLook bool // Redis does not answer
+	wrote  bool // the transaction wrote the keys behind its reads: what Redis holds now is not what they saw
 	wants  []cache.Want
 	index  []int // for each want: which of an MGET's keys, or of a transaction's commands, it is
 	sub    []int // transactions: which of the command's keys
@@ -80,10 +81,10 @@ func (s *session) loadAll(db int, target wire.Target, missed []miss, mode cache.
 	s.mu.Lock()
 	for _, m := range missed {
 		i := 0
-		if m.noLook {
+		switch {
+		case m.noLook, m.wrote:
 			i = 1
-		}
-		if !s.gone && s.fifo.at(m.seq).op == opGetDel {
+		case !s.gone && s.fifo.at(m.seq).op == opGetDel:
 			i = 2 // loaded, replied, not stored
 		}
 		batches[i] = append(batches[i], m)

@@ -40,6 +40,8 @@ func (s *session) local(cmd *command, frame []byte, args [][]byte) {
 
 // follow forwards a command on the client's own connection and calls then with its reply if it is not an error.
 func (s *session) follow(cmd *command, frame []byte, then func()) {
+	s.submit()
+	s.await(func() bool { return s.fifo.empty() }) // what is being loaded is answered in the protocol it was asked in
 	s.append(frame, s.push(plain, cmd, 1))
 	s.slot().kind = helloReply // only HELLO's reply has an id to replace
 	s.slot().more = &detail{then: then}
@@ -49,6 +51,7 @@ func (s *session) follow(cmd *command, frame []byte, then func()) {
 // move makes t the client's target if Redis lets it. The error is what the client is told.
 func (s *session) move(t wire.Target) []byte {
 	s.drain()
+	s.await(func() bool { return s.fifo.empty() }) // what is being loaded is answered in the protocol it was asked in
 	s.leaveOwn()
 	if s.gone {
 		return nil

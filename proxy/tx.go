@@ -336,6 +336,7 @@ func (m *miss) wantExec(d *detail) {
 		}
 		q.each(e, func(k int, e []byte) {
 			if q.routes[k] != nil && q.read.one().absent(e) {
+				m.wrote = m.wrote || d.tx.unsure || d.tx.wrote[string(q.keys[k])]
 				m.wants = append(m.wants, cache.Want{Key: q.keys[k], Route: q.routes[k]})
 				m.index = append(m.index, i)
 				m.sub = append(m.sub, k)
