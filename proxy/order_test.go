@@ -247,3 +247,86 @@ func TestClientGoneDuringALoad(t *testing.T) {
 	b.expect(bulk("value-1"))
 	eventually(t, "the client has left", func() bool { return f.server.Clients() == 1 })
 }
+
+func TestReadsOfATransaction(t *testing.T) {
+	tests := []struct{ name, send, want string }{
+		{
+			"every kind of read", frames("MULTI", "GET t:1", "MGET t:2 x t:3", "GETRANGE t:4 0 1", "STRLEN t:5", "GETDEL t:6", "GETEX t:7", "GET t:5000", "EXEC"),
+			"+OK\r\n" + strings.Repeat("+QUEUED\r\n", 7) + "*7\r\n" + bulk("value-1") + "*3\r\n" + bulk("value-2") + "$-1\r\n" + bulk("value-3") + bulk("va") + ":7\r\n" +
+				bulk("value-6") + bulk("value-7") + "$-1\r\n",
+		},
+		{
+			"does not see its own later write", frames("MULTI", "GET t:11", "SET t:11 mine", "GET t:11", "EXEC"),
+			"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n" + bulk("value-11") + "+OK\r\n" + bulk("mine"),
+		},
+		{
+			"does not see its own script", frames("MULTI", "GET t:12") + frame("EVAL", "return redis.call('SET', 't:12', 'mine')", "0") + frames("EXEC", "GET t:12"),
+			"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n" + bulk("value-12") + "+OK\r\n" + bulk("mine"),
+		},
+		{"sees its own earlier delete", frames("SET t:13 x", "MULTI", "DEL t:13", "GET t:13", "EXEC"), "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n$-1\r\n"},
+		{"in another database", frames("MULTI", "SELECT 4", "GET t:14", "EXEC", "SELECT 0"), "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n$-1\r\n+OK\r\n"},
+		{"pinned", frames("WATCH x", "GET t:15", "MULTI", "GET t:16", "EXEC"), "+OK\r\n" + bulk("value-15") + "+OK\r\n+QUEUED\r\n*1\r\n" + bulk("value-16")},
+		{
+			"watching what is being loaded", frames("GET t:17", "WATCH t:17", "GET t:17", "MULTI", "SET a 1", "EXEC"),
+			bulk("value-17") + "+OK\r\n" + bulk("value-17") + "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n",
+		},
+		{"watching what is loaded under the watch", frames("WATCH t:18", "GET t:18", "MULTI", "SET a 1", "EXEC"), "+OK\r\n" + bulk("value-18") + "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n"},
+		{"behind a getex", frames("GETEX t:19 EX 100", "MULTI", "TTL t:19", "EXEC"), bulk("value-19") + "+OK\r\n+QUEUED\r\n*1\r\n:100\r\n"},
+		{"nulls of resp3", frames("HELLO 3", "MULTI", "GET t:5000", "MGET t:5001 x", "EXEC", "GET t:5000"), "*2\r\n_\r\n*2\r\n_\r\n_\r\n_\r\n"},
+	}
+	f := start(t, options{})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := dial(t, f.addr)
+			c.send(tt.send)
+			if strings.HasPrefix(tt.name, "nulls") {
+				c.reply()
+				c.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n")
+			}
+			c.expect(tt.want)
+		})
+	}
+}
+
+// The reply of a read is in the protocol that the client spoke when it asked.
+func TestChangeOfProtocolBehindALoad(t *testing.T) {
+	f := start(t, options{})
+	g := f.gate(t)
+	c := dial(t, f.addr)
+	c.send(frames("GET t:5000", "HELLO 3", "GET t:5001"))
+	g.wait()
+	f.nothingFrom(t, c)
+	close(g.open)
+	c.expect("$-1\r\n")
+	if got := c.reply(); got[0] != '%' {
+		t.Fatalf("got %q", got)
+	}
+	c.expect("_\r\n")
+}
+
+// A complete transaction rides the shared connection, also in two packets; one with WATCH does not.
+func TestTransactionsOnTheSharedConnection(t *testing.T) {
+	f := start(t, options{})
+	c := dial(t, f.addr)
+	c.do("+PONG\r\n", "PING")
+	connections := func() int { return strings.Count(fmt.Sprint(f.redis.Do(t, "CLIENT", "LIST")), "\n") }
+	before := connections()
+	c.do("+OK\r\n+QUEUED\r\n*1\r\n:1\r\n", "MULTI", "INCR a", "EXEC")
+	if n := connections(); n != before {
+		t.Errorf("%d connections, before %d", n, before)
+	}
+	c.send(frames("MULTI"))
+	c.expect("+OK\r\n")
+	c.do("+QUEUED\r\n*1\r\n:2\r\n", "INCR a", "EXEC")
+	if n := connections(); n != before+1 {
+		t.Errorf("%d connections, before %d", n, before)
+	}
+	c.do(bulk("2"), "GET a") // back again
+	d := dial(t, f.addr)
+	d.do("+OK\r\n+OK\r\n", "WATCH a", "SET a 5")
+	d.do("+OK\r\n+QUEUED\r\n*-1\r\n", "MULTI", "INCR a", "EXEC")
+	d.do(bulk("5"), "GET a")
+	if n := connections(); n != before+1 {
+		t.Errorf("%d connections, before %d: it was not reused", n, before)
+	}
+}
