@@ -116,6 +116,9 @@ func OpenLoader(ctx context.Context, o LoaderOptions) (*Loader, error) {
 // Close ends the connections.
 func (l *Loader) Close() { l.session.Close() }
 
+// Keyspace is where the loader writes.
+func (l *Loader) Keyspace() string { return l.options.Keyspace }
+
 // Lookup tells what is stored of a split; found is false if no load of it was ever begun.
 func (l *Loader) Lookup(ctx context.Context, dataset, split string) (s Stored, found bool, err error) {
 	err = l.session.Query(`SELECT complete, samples, bytes, crc32c, loaded_at, extent FROM `+l.table("datasets")+

@@ -22,6 +22,9 @@ func (s *Set) Encoded(encode func(dst []byte, s Sample) ([]byte, error)) *Encode
 // Len is the number of samples.
 func (e *Encoded) Len() int { return e.set.Len() }
 
+// MaxBytes is the size of the largest sample before it is encoded.
+func (e *Encoded) MaxBytes() int64 { return e.set.MaxBytes() }
+
 // Each calls yield for every sample in order, with its encoded bytes, borrowed until yield returns, and its label, if it has one.
 func (e *Encoded) Each(ctx context.Context, yield func(data []byte, label int64, labelled bool) error) error {
 	var buf []byte
