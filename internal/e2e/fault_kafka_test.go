@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,6 +58,30 @@ func TestKafkaFails(t *testing.T) {
 		t.Errorf("%d reads in events, %d were answered", got, want)
 	}
 	t.Logf("events: %s; %d duplicates, %d lost", events.kinds(), r.Duplicates, r.Lost)
+}
+
+func TestForebayStartsAndEndsWithoutKafka(t *testing.T) {
+	t.Parallel()
+	broker := testkit.NewKafka(t)
+	broker.Stop()
+	s := newStack(t, func(s *setup) { s.broker, s.more = broker.Broker, "shutdown: {grace: 1s}\n" })
+	cached(t, s.forebay)
+	broker.Start()
+	began := time.Now()
+	readTopic(t, s.setup.broker, s.setup.topic, func(s *stream) bool { return len(s.of("miss")) == cachedKeys })
+	t.Logf("%-34s after %s", "events from before it came arrive", since(began))
+
+	broker.Stop()
+	cached(t, s.forebay)
+	began = time.Now()
+	s.process.Signal(syscall.SIGTERM)
+	s.wantStatus(t, 1)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the way down took %v, though the grace is 1 s", took)
+	}
+	if log := s.log(); !strings.Contains(log, "events not delivered") {
+		t.Errorf("it does not say what was not delivered:\n%s", log)
+	}
 }
 
 // median is the time that half of the reads took at most.

@@ -14,40 +14,61 @@ func TestRedisFails(t *testing.T) {
 	s := newStack(t, nil)
 	cached(t, s.forebay)
 
-	t.Run("killed", func(t *testing.T) {
-		routed, unrouted := s.read(t, 2, hitting), s.read(t, 2, func(reader, i int) []any {
-			return [][]any{{"GET", "mine"}, {"SET", "mine", i}}[reader]
-		})
-		routed.more(t, 50)
-		s.redis.Kill()
-		killed := time.Now()
-		routed.more(t, 100)
-		unrouted.more(t, 50)
-		before, after := split(routed.stop(), killed)
-		wantWords(t, "routed, begun before", before, inTime, "value")
-		wantWords(t, "routed, begun after", after, inTime, "value")
-		before, after = split(unrouted.stop(), killed)
-		// A write whose reply is lost has an outcome that nobody knows: its connection is closed.
-		wantWords(t, "unrouted, begun before", before, inTime, "value", "nil", "REDISDOWN", "EOF", "read")
-		wantWords(t, "unrouted, begun after", after, inTime, "REDISDOWN", "EOF")
-		wantFew(t, after, "EOF", 1)
-		for _, cmd := range []string{"INCR", "HGETALL", "LPOP", "DEL", "KEYS", "TTL", "BLPOP"} {
-			args := []any{cmd, "mine"}
-			if cmd == "BLPOP" {
-				args = append(args, 1)
-			}
-			if r := ask(s.client(t), args...); r.word != "REDISDOWN" || r.took > inTime {
-				t.Errorf("%s answers %s after %v", cmd, r.word, r.took)
-			}
-		}
-		if a := s.get(t, "/readyz"); a.status != 200 {
-			t.Errorf("/readyz answers %d though Cassandra answers: %s", a.status, a.body)
-		}
-		if a := s.get(t, "/healthz"); !strings.Contains(a.body, `"degraded"`) || !strings.Contains(a.body, `{"name":"redis","ok":false`) {
-			t.Errorf("/healthz: %s", a.body)
-		}
-	})
+	t.Run("killed", s.redisKilled)
+	t.Run("back", s.redisBack)
+	t.Run("paused", s.redisPaused)
+	events := s.end(t)
+	if r := events.verify(t); !r.Complete() || r.Lost != 0 || r.Open != 0 {
+		t.Errorf("the topic is not whole: %+v", r)
+	}
+	wantCounted(t, events, "gap", 1) // nobody heard what left Redis while it was away
+	t.Logf("events: %s", events.kinds())
+}
 
+// redisKilled ends Redis while clients read and write.
+func (s *stack) redisKilled(t *testing.T) {
+	routed, unrouted := s.read(t, 2, hitting), s.read(t, 2, func(reader, i int) []any {
+		return [][]any{{"GET", "mine"}, {"SET", "mine", i}}[reader]
+	})
+	routed.more(t, 50)
+	s.redis.Kill()
+	killed := time.Now()
+	routed.more(t, 100)
+	unrouted.more(t, 50)
+	before, after := split(routed.stop(), killed)
+	wantWords(t, "routed, begun before", before, inTime, "value")
+	wantWords(t, "routed, begun after", after, inTime, "value")
+	before, after = split(unrouted.stop(), killed)
+	// A write whose reply is lost has an outcome that nobody knows: its connection is closed.
+	wantWords(t, "unrouted, begun before", before, inTime, "value", "nil", "REDISDOWN", "EOF", "read")
+	wantWords(t, "unrouted, begun after", after, inTime, "REDISDOWN", "EOF")
+	wantFew(t, after, "EOF", 1)
+	s.wantWithoutRedis(t)
+}
+
+// wantWithoutRedis wants what commands and health say while it is down.
+func (s *stack) wantWithoutRedis(t *testing.T) {
+	t.Helper()
+	for _, cmd := range []string{"INCR", "HGETALL", "LPOP", "DEL", "KEYS", "TTL", "BLPOP"} {
+		args := []any{cmd, "mine"}
+		if cmd == "BLPOP" {
+			args = append(args, 1)
+		}
+		if r := ask(s.client(t), args...); r.word != "REDISDOWN" || r.took > inTime {
+			t.Errorf("%s answers %s after %v", cmd, r.word, r.took)
+		}
+	}
+	if a := s.get(t, "/readyz"); a.status != 200 {
+		t.Errorf("/readyz answers %d though Cassandra answers: %s", a.status, a.body)
+	}
+	eventually(t, "health names Redis", func() bool {
+		a := s.get(t, "/healthz")
+		return strings.Contains(a.body, `"degraded"`) && strings.Contains(a.body, `{"name":"redis","ok":false`)
+	})
+}
+
+// redisBack starts it again, empty.
+func (s *stack) redisBack(t *testing.T) {
 	began := time.Now()
 	s.redis.Start()
 	c := s.client(t)
@@ -60,43 +81,39 @@ func TestRedisFails(t *testing.T) {
 	eventually(t, "evictions are heard again", func() bool {
 		return strings.Count(s.log(), "redis notification flags added") == 2 && strings.Contains(s.log(), "heard again")
 	})
+}
 
-	t.Run("paused", func(t *testing.T) {
-		routed := s.read(t, 2, hitting)
-		routed.more(t, 50)
-		// What is not routed waits for Redis, as it would without Forebay, and is answered when it goes on.
-		must(t, c.Set(t.Context(), "n", 0, 0).Err())
-		s.redis.Pause()
-		paused := time.Now()
-		counted := make(chan error, 1)
-		go func() {
-			p := s.client(t).Pipeline()
-			for range 3 {
-				p.Incr(context.Background(), "n")
-			}
-			_, err := p.Exec(context.Background())
-			counted <- err
-		}()
-		routed.more(t, 100)
-		before, after := split(routed.stop(), paused)
-		wantWords(t, "paused: routed, begun before", before, inTime, "value")
-		wantWords(t, "paused: routed, begun after", after, inTime, "value")
-		began := time.Now()
-		s.redis.Resume()
-		if err := <-counted; err != nil {
-			t.Errorf("writes sent while Redis was paused: %v", err)
+// redisPaused stops it with its connections open: nothing tells that it does not answer.
+func (s *stack) redisPaused(t *testing.T) {
+	c := s.client(t)
+	routed := s.read(t, 2, hitting)
+	routed.more(t, 50)
+	// What is not routed waits for Redis, as it would without Forebay, and is answered when it goes on.
+	must(t, c.Set(t.Context(), "n", 0, 0).Err())
+	s.redis.Pause()
+	paused := time.Now()
+	counted := make(chan error, 1)
+	go func() {
+		p := s.client(t).Pipeline()
+		for range 3 {
+			p.Incr(context.Background(), "n")
 		}
-		if n, err := c.Get(t.Context(), "n").Int(); n != 3 || err != nil {
-			t.Errorf("three INCR counted %d, %v", n, err)
-		}
-		t.Logf("%-34s after %s", "Redis resumed: writes", since(began))
-	})
-	events := s.end(t)
-	if r := events.verify(t); !r.Complete() || r.Lost != 0 || r.Open != 0 {
-		t.Errorf("the topic is not whole: %+v", r)
+		_, err := p.Exec(context.Background())
+		counted <- err
+	}()
+	routed.more(t, 100)
+	before, after := split(routed.stop(), paused)
+	wantWords(t, "paused: routed, begun before", before, inTime, "value")
+	wantWords(t, "paused: routed, begun after", after, inTime, "value")
+	began := time.Now()
+	s.redis.Resume()
+	if err := <-counted; err != nil {
+		t.Errorf("writes sent while Redis was paused: %v", err)
 	}
-	wantCounted(t, events, "gap", 1) // nobody heard what left Redis while it was away
-	t.Logf("events: %s", events.kinds())
+	if n, err := c.Get(t.Context(), "n").Int(); n != 3 || err != nil {
+		t.Errorf("three INCR counted %d, %v", n, err)
+	}
+	t.Logf("%-34s after %s", "Redis resumed: writes", since(began))
 }
 
 // split parts reads by when they began.

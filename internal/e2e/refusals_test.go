@@ -58,22 +58,26 @@ func TestRefusals(t *testing.T) {
 			},
 		},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			status, stdout, stderr := run(t, "serve", "--log.level=error", "--config="+tt.setup.write(t))
-			lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
-			if status != tt.status || stdout != "" {
-				t.Errorf("status %d, want %d; stdout %q", status, tt.status, stdout)
-			}
-			if len(lines) != len(tt.want) {
-				t.Fatalf("%d lines, want %d:\n%s", len(lines), len(tt.want), stderr)
-			}
-			for i, want := range tt.want {
-				if !strings.HasPrefix(lines[i], "forebay: ") || !regexp.MustCompile(want).MatchString(lines[i]) {
-					t.Errorf("line %d is %q, want %s", i+1, lines[i], want)
-				}
-			}
-			t.Logf("status %d\n%s", status, stderr)
-		})
+		t.Run(tt.name, func(t *testing.T) { refused(t, tt.setup, tt.status, tt.want) })
+	}
+}
+
+// refused wants "forebay serve" to end at once, with the status and the lines on standard error.
+func refused(t *testing.T, s setup, want int, messages []string) {
+	t.Helper()
+	status, stdout, stderr := run(t, "serve", "--log.level=error", "--config="+s.write(t))
+	t.Logf("status %d\n%s", status, stderr)
+	if status != want || stdout != "" {
+		t.Errorf("status %d, want %d; stdout %q", status, want, stdout)
+	}
+	lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
+	if len(lines) != len(messages) {
+		t.Fatalf("%d lines, want %d", len(lines), len(messages))
+	}
+	for i, want := range messages {
+		if !strings.HasPrefix(lines[i], "forebay: ") || !regexp.MustCompile(want).MatchString(lines[i]) {
+			t.Errorf("line %d is %q, want %s", i+1, lines[i], want)
+		}
 	}
 }
 
