@@ -103,9 +103,11 @@ func (w *walker) dtypeState(it *item, all []item) {
 	default:
 		return
 	}
-	if flags.n&^(carried|alignedStruct) != 0 {
+	// NumPy 1 writes the eight flags as a signed number.
+	if flags.n < -128 || flags.n > 255 || uint8(flags.n)&^(carried|alignedStruct) != 0 {
 		return
 	}
+	has := int64(uint8(flags.n))
 	sort, ok := simpleState, true
 	wants := int64(-1) // what carried flags the parts ask for; -1 where the type decides
 	switch {
@@ -123,11 +125,11 @@ func (w *walker) dtypeState(it *item, all []item) {
 	default:
 		ok = sub.kind == none && names.kind == none && fields.kind == none
 	}
-	if !ok || wants >= 0 && flags.n&carried != wants&carried || sort != structState && flags.n&^needsInit != 0 {
+	if !ok || wants >= 0 && has&carried != wants&carried || sort != structState && has&^needsInit != 0 {
 		return
 	}
 	it.roles |= roleDtypeState
-	it.n, it.lo, it.bits = size.n, int64(sort), uint8(flags.n)
+	it.n, it.lo, it.bits = size.n, int64(sort), uint8(has)
 }
 
 // What sort of type a state is for.

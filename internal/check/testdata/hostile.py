@@ -219,7 +219,7 @@ def memory():
     yield "objects-in-a-field", P4 + array(
         dtype("V8", state(names=t(s("a")), fields=fields(("a", dtype("O"), 0)), size=8, align=1, flags=16)), t(i(1)), b(b"\x41" * 8)
     ) + b".", "forged"
-    yield "objects-honest", pickle.dumps(np.array([{}, "a"], dtype=object), 4), "loads"
+    yield "objects-honest", P4 + array(dtype("O", state(flags=63)), t(i(1)), b"]Na") + b".", "loads"
     yield "dtype-built-twice", P4 + dtype("V8", state(size=8, align=1)) + state(size=4, align=1) + b"b.", "odd_size"
     yield "huge-array", P4 + call(NDARRAY, t(i(1 << 28)), s("u1")) + b".", "huge"
     yield "huge-reconstruct", P4 + call(RECONSTRUCT, NDARRAY, t(i(1 << 28)), b(b"b")) + b".", "huge"
@@ -251,7 +251,7 @@ def malformed():
     yield "bytes-of-4-gib", b"\x80\x03B" + struct.pack("<I", (1 << 32) - 1) + b"abc.", "raises"
     yield "string-below-zero", b"T" + struct.pack("<i", -1) + b".", "raises"
     yield "long-below-zero", b"\x80\x02\x8b" + struct.pack("<i", -5) + b".", "raises"
-    yield "truncated", pickle.dumps(np.arange(8), 4)[:-10], "raises"
+    yield "truncated", pickle.dumps(list(range(8)), 4)[:-3], "raises"
     yield "without-stop", P4 + i(1), "raises"
     yield "nothing", b"", "raises"
     yield "stop-only", b".", "raises"
@@ -346,7 +346,7 @@ def memory_grows(value):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 30 << 10  # KiB
 
 
-def show(name, effect, data):
+def show(report, name, effect, data):
     """Runs in a process of its own, which ends without freeing what it loaded."""
     copyreg.add_extension("os", "system", 0x7F)
     class Reader(pickle.Unpickler):
@@ -379,7 +379,7 @@ def show(name, effect, data):
     else:
         ok = error is None and globals()[effect](value)
     if not ok:
-        print("not shown:", name, effect, error, flush=True)
+        print("not shown:", name, effect, error, file=report, flush=True)
     os._exit(0 if ok else 1)
 
 
@@ -390,10 +390,10 @@ def prove():
             child = os.fork()
             if child == 0:
                 os.chdir(folder)
-                sys.stdout = os.fdopen(os.dup(1), "w")
+                report = os.fdopen(os.dup(1), "w")
                 for output in (1, 2):
                     os.dup2(os.open(os.devnull, os.O_WRONLY), output)
-                show(name, effect, data)
+                show(report, name, effect, data)
             _, status = os.waitpid(child, 0)
             if status != 0:
                 failed += 1
