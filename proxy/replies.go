@@ -37,7 +37,10 @@ func (s *session) Replies(b []byte, ends []int) {
 		}
 		seq, sl := s.fifo.next()
 		if sl == nil {
-			break // nothing was asked: cannot be, the connection counts too
+			if s.own {
+				s.write(b[from:]) // SUBSCRIBE in a transaction: Redis says more than it was asked
+			}
+			break
 		}
 		k := 1
 		if sl.kind == plain {
@@ -55,6 +58,13 @@ func (s *session) Replies(b []byte, ends []int) {
 		s.advance()
 	}
 	s.load()
+	if s.own && s.out.size > s.srv.opts.Limits.ReplyBytes {
+		// Nobody else waits for this connection: its reader does, and Redis bounds what it keeps for it.
+		s.mu.Unlock()
+		s.Flush()
+		s.mu.Lock()
+		s.await(func() bool { return s.out.size <= s.srv.opts.Limits.ReplyBytes })
+	}
 	s.mu.Unlock()
 }
 

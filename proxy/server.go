@@ -178,7 +178,7 @@ func (s *Server) accept(nc net.Conn) {
 		s.mu.Unlock()
 		if full {
 			s.log.Warn("client refused: too many", "clients", s.opts.Limits.Clients)
-			_ = nc.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			_ = nc.SetDeadline(time.Now().Add(100 * time.Millisecond)) // TLS reads first
 			_, _ = nc.Write([]byte("-ERR max number of clients reached\r\n"))
 		}
 		nc.Close()

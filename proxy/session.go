@@ -309,8 +309,10 @@ func (s *session) slurp() {
 		defer close(done)
 		for s.in == nil || len(*s.in) < s.srv.opts.Limits.InputBytes {
 			if err := s.read(); err != nil {
-				if !errors.Is(err, os.ErrDeadlineExceeded) {
-					s.eof = true
+				switch {
+				case errors.Is(err, io.EOF):
+					s.eof = true // it may still read; what it sent is done first
+				case !errors.Is(err, os.ErrDeadlineExceeded):
 					s.mu.Lock()
 					s.drop(err)
 					s.mu.Unlock()

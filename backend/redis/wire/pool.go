@@ -53,6 +53,9 @@ func (p *Pool) Shared(ctx context.Context, t Target) (*Conn, error) {
 	p.mu.Lock()
 	pl := p.shared[t]
 	if pl == nil {
+		if len(p.shared) >= p.opts.MaxShared {
+			p.prune()
+		}
 		if p.closed || len(p.shared) >= p.opts.MaxShared {
 			closed := p.closed
 			p.mu.Unlock()
@@ -95,6 +98,19 @@ func (p *Pool) Shared(ctx context.Context, t Target) (*Conn, error) {
 	}
 	pl.conn = c
 	return c, nil
+}
+
+// prune forgets targets that have no connection: they were asked for while Redis was down, or it was closed. The lock is held.
+func (p *Pool) prune() {
+	for t, pl := range p.shared {
+		if !pl.mu.TryLock() {
+			continue // being dialed
+		}
+		if pl.conn == nil || pl.conn.Closed() {
+			delete(p.shared, t)
+		}
+		pl.mu.Unlock()
+	}
 }
 
 // Verify makes a fresh connection for t to learn whether Redis lets it in now, and closes it.
