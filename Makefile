@@ -27,7 +27,7 @@ COUNT    ?= 5
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  variables: ONCE=1 (run), PKG=./proxy RUN=TestName (test, test-short, bench, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench, soak)"
+	@echo "  variables: ONCE=1 (run), PKG=./proxy RUN=TestName (test, test-short, bench-go, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench-go, soak)"
 	@echo "  running servers for tests: TEST_CASSANDRA_ADDR=host:port, TEST_KAFKA_BROKER=host:port; their jars: TEST_CACHE_DIR=~/.cache/forebay-test"
 
 .PHONY: build
@@ -88,7 +88,11 @@ soak: install ## run every test COUNT times, to find those that fail now and the
 	@bin/withservers -- go test -race -timeout 0 -count $(COUNT) -run '$(RUN)' $(PKG)
 
 .PHONY: bench
-bench: ## run the Go benchmarks COUNT times, as benchstat reads them
+bench: build ## compare with Redis itself and twemproxy, in turns, by redis-benchmark
+	@go run ./bench/compare
+
+.PHONY: bench-go
+bench-go: ## run the Go benchmarks COUNT times, as benchstat reads them
 	@go test -run '^$$' -bench '$(RUN)' -benchmem -count $(COUNT) $(PKG)
 
 .PHONY: up

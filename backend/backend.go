@@ -134,18 +134,12 @@ type Source interface {
 	Close()
 }
 
-// Field is one field of a hash.
-type Field struct {
-	Name  string
-	Value []byte
-}
-
-// Entry is one value to be cached: a string, or a hash if it has fields.
+// Entry is one value to be cached.
 type Entry struct {
-	Key    []byte
-	Value  []byte
-	Fields []Field
-	TTL    time.Duration // above zero; millisecond precision
+	Key   []byte
+	Value []byte
+	Hash  bool          // Value is a hash, as AppendField makes it
+	TTL   time.Duration // above zero; millisecond precision
 }
 
 // Store is the cache as Forebay's own user sees it. It is safe for concurrent use.
@@ -153,7 +147,11 @@ type Store interface {
 	// Get returns the present string values of keys in database db, in their order: nil where absent. A key of another type is an error
 	// in errs at its index. The slices are the caller's. err wraps ErrStoreDown if Redis could not be asked.
 	Get(ctx context.Context, db int, keys [][]byte) (values [][]byte, errs []error, err error)
-	// Fill stores each entry that is absent (SET NX PX) in one round trip and reports which were stored; errs holds each entry's own error
+	// GetHashes is Get for hashes, each as AppendField makes it, in no order.
+	GetHashes(ctx context.Context, db int, keys [][]byte) (values [][]byte, errs []error, err error)
+	// Exists tells whether the key is there, whatever its type.
+	Exists(ctx context.Context, db int, key []byte) (bool, error)
+	// Fill stores each entry that is absent (SET NX PX, or the like for a hash) in one round trip and reports which were stored; errs holds each entry's own error
 	// (OOM, say) or nil.
 	Fill(ctx context.Context, db int, entries []Entry) (stored []bool, errs []error, err error)
 	// Up tells, without asking, whether Redis answered lately.

@@ -81,6 +81,11 @@ func (c *Client) Fill(ctx context.Context, db int, entries []backend.Entry) (sto
 			continue
 		}
 		ms := max(e.TTL/time.Millisecond, 1)
+		if e.Hash {
+			cmds = append(cmds, fillHash(ctx, &e, int64(ms)))
+			at = append(at, i)
+			continue
+		}
 		cmds = append(cmds, goredis.NewStatusCmd(ctx, "set", e.Key, e.Value, "nx", "px", int64(ms)))
 		at = append(at, i)
 	}
@@ -91,7 +96,7 @@ func (c *Client) Fill(ctx context.Context, db int, entries []backend.Entry) (sto
 		i := at[n]
 		switch err := cmd.Err(); {
 		case err == nil:
-			stored[i] = true
+			stored[i] = !refusedHash(cmd)
 		case !errors.Is(err, goredis.Nil): // nil is NX's answer: the key is there
 			errs[i] = fmt.Errorf("fill %.100q: %w", entries[i].Key, err)
 		}

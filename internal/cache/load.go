@@ -79,27 +79,54 @@ func (e *Engine) lookAgain(ctx context.Context, db int, todo []*load) {
 	}
 }
 
-// ask asks Redis for the values of all loads in one round trip and tells of each what it says: a value, an error, or neither. It fails
+// ask asks Redis for the values of all loads, in one round trip for those of a type, and tells of each what it says: a value, an error, or neither. It fails
 // as a whole, without a word on any, if Redis does not answer.
 func (e *Engine) ask(ctx context.Context, db int, todo []*load, each func(*load, outcome)) error {
 	ctx, cancel := context.WithTimeout(ctx, e.opts.StoreBudget)
 	defer cancel()
-	keys := make([][]byte, len(todo))
-	for i, l := range todo {
-		keys[i] = []byte(l.key)
+	var strings, hashes []*load
+	for _, l := range todo {
+		if l.route.IsHash() {
+			hashes = append(hashes, l)
+		} else {
+			strings = append(strings, l)
+		}
 	}
-	values, errs, err := e.opts.Store.Get(ctx, db, keys)
+	values, errs, err := askFor(ctx, db, strings, e.opts.Store.Get)
 	if err != nil {
 		return err
 	}
-	for i, l := range todo {
-		if errs != nil && errs[i] != nil {
+	more, moreErrs, err := askFor(ctx, db, hashes, e.opts.Store.GetHashes)
+	if err != nil {
+		return err
+	}
+	values, errs = append(values, more...), append(errs, moreErrs...)
+	for i, l := range append(strings, hashes...) {
+		if errs[i] != nil {
 			each(l, outcome{err: errs[i]})
 			continue
 		}
 		each(l, outcome{value: values[i], cached: values[i] != nil})
 	}
 	return nil
+}
+
+// askFor asks for loads of one type; for none without a round trip.
+func askFor(ctx context.Context, db int, loads []*load,
+	get func(context.Context, int, [][]byte) ([][]byte, []error, error),
+) (values [][]byte, errs []error, err error) {
+	if len(loads) == 0 {
+		return nil, nil, nil
+	}
+	keys := make([][]byte, len(loads))
+	for i, l := range loads {
+		keys[i] = []byte(l.key)
+	}
+	values, errs, err = get(ctx, db, keys)
+	if errs == nil {
+		errs = make([]error, len(loads))
+	}
+	return values, errs, err
 }
 
 // batch is the loads that one query answers.
@@ -247,7 +274,7 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 		case l.value == nil || !fill:
 			e.end(l, outcome{value: l.value})
 		default:
-			entries = append(entries, backend.Entry{Key: []byte(l.key), Value: l.value, TTL: ttl(l.route)})
+			entries = append(entries, backend.Entry{Key: []byte(l.key), Value: l.value, Hash: l.route.IsHash(), TTL: ttl(l.route)})
 			filled = append(filled, l)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"forebay/backend"
 )
 
-// IsHash tells whether the route's values are Redis hashes: then Fields makes them, and Value is not to be used.
+// IsHash tells whether the route's values are Redis hashes, in the form that [backend.AppendField] makes.
 func (r *Route) IsHash() bool { return len(r.spec.Hash) > 0 }
 
 // planHash makes the query's list of fields: for each, where in the row its column is.
@@ -24,32 +24,25 @@ func (r *Route) planHash(q *query) (problems []error) {
 		}
 		q.fields = append(q.fields, i)
 	}
+	q.encode = func(row backend.Row) ([]byte, error) { return r.hash(q, row) }
 	return problems
 }
 
-// Fields makes the hash of a row that the route's query gave, in the order of the configuration: a column's bytes as stored, its text
-// form if it is no blob, a JSON array if it is a list. A null column has no field; a row of nulls only has none at all, and Redis
-// has no empty hashes: it is absent. Errors are as those of Value.
-func (r *Route) Fields(row backend.Row) ([]backend.Field, error) {
-	q := r.bound.Load()
-	if q == nil {
-		return nil, fmt.Errorf("encode row of route %q: the route is not bound: %w", r.Name, backend.ErrSourceDown)
-	}
-	if len(row) != len(q.types) {
-		return nil, fmt.Errorf("encode row of route %q: %w: it has %d columns, not %d", r.Name, backend.ErrSourceInvalid, len(row), len(q.types))
-	}
-	fields := make([]backend.Field, 0, len(q.fields))
+// hash makes the hash of a row that the route's query gave, as [backend.AppendField] does, in the order of the configuration: a column's
+// bytes as stored, its text form if it is no blob, a JSON array if it is a list. A null column has no field; a row of nulls only
+// is nil, as Redis has no empty hashes: it is absent. Errors are as those of Value.
+func (r *Route) hash(q *query, row backend.Row) (hash []byte, err error) {
 	for n, i := range q.fields {
 		if row[i] == nil {
 			continue
 		}
 		v, err := fieldValue(row[i], q.types[i])
 		if err != nil {
-			return nil, fmt.Errorf("encode row of route %q: %w: %w", r.Name, backend.ErrSourceInvalid, err)
+			return nil, err
 		}
-		fields = append(fields, backend.Field{Name: r.spec.Hash[n], Value: v})
+		hash = backend.AppendField(hash, []byte(r.spec.Hash[n]), v)
 	}
-	return fields, nil
+	return hash, nil
 }
 
 func fieldValue(v any, col backend.Column) ([]byte, error) {
