@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,20 +34,59 @@ func (s *session) describe() string {
 		unsent, unsent, user, s.target.Proto, s.libName, s.libVer)
 }
 
-// describeAll is CLIENT LIST. The lock of the caller, a session, is held, and is given up meanwhile.
-func (srv *Server) describeAll(caller *session) string {
+// describeAll is CLIENT LIST, by age, of the clients that match. The lock of the caller, a session, is held, and is given up meanwhile.
+func (srv *Server) describeAll(caller *session, match func(c *session) bool) string {
 	caller.mu.Unlock()
 	defer caller.mu.Lock()
 	var b strings.Builder
-	for _, c := range srv.list() {
+	all := srv.list()
+	slices.SortFunc(all, func(x, y *session) int { return cmp.Compare(x.id, y.id) })
+	for _, c := range all {
 		c.mu.Lock()
-		b.WriteString(c.describe())
+		if match(c) {
+			b.WriteString(c.describe())
+		}
 		c.mu.Unlock()
 	}
 	return b.String()
 }
 
-// kill is CLIENT KILL, by address or by ID, ADDR, LADDR, USER and SKIPME. The lock of the caller is held, and is given up meanwhile.
+// listFilter reads what follows CLIENT LIST: nothing, TYPE and a type, or ID and ids. What is wrong is for Redis to say.
+func listFilter(args [][]byte) (match func(c *session) bool, ok bool) {
+	switch {
+	case len(args) == 0:
+		return func(*session) bool { return true }, true
+	case len(args) == 2 && equalFold(args[0], "type"):
+		return ofType(string(args[1]))
+	case len(args) < 2 || !equalFold(args[0], "id"):
+		return nil, false
+	}
+	ids := map[int64]bool{}
+	for _, a := range args[1:] {
+		id, ok := parseInt(a)
+		if !ok || id < 1 {
+			return nil, false
+		}
+		ids[id] = true
+	}
+	return func(c *session) bool { return ids[c.id] }, true
+}
+
+// ofType matches clients by Redis's types. There are no replicas here, and no master.
+func ofType(name string) (match func(c *session) bool, ok bool) {
+	switch strings.ToLower(name) {
+	case "normal":
+		return func(c *session) bool { return !c.pins.subscribed() }, true
+	case "pubsub":
+		return func(c *session) bool { return c.pins.subscribed() }, true
+	case "replica", "slave", "master":
+		return func(*session) bool { return false }, true
+	default:
+		return nil, false
+	}
+}
+
+// kill is CLIENT KILL, by address or by ID, TYPE, ADDR, LADDR, USER and SKIPME. The lock of the caller is held, and is given up meanwhile.
 func (srv *Server) kill(caller *session, args [][]byte) []byte {
 	if len(args) == 1 {
 		n := srv.killAll(caller, func(c *session) bool { return c.nc.RemoteAddr().String() == string(args[0]) }, false)
@@ -73,6 +114,12 @@ func (srv *Server) kill(caller *session, args [][]byte) []byte {
 			tests = append(tests, func(c *session) bool {
 				return c.target.User == v || (v == "default" && !c.target.Auth)
 			})
+		case "type":
+			test, ok := ofType(v)
+			if !ok {
+				return []byte("-ERR Unknown client type '" + line(v) + "'\r\n")
+			}
+			tests = append(tests, test)
 		case "skipme":
 			skipMe = !strings.EqualFold(v, "no")
 		default:

@@ -315,8 +315,14 @@ func (s *session) client(cmd *command, frame []byte, args [][]byte) {
 		s.setInfo(args)
 	case sub == "info" && len(args) == 2:
 		s.reply(s.text(s.describe()))
-	case sub == "list" && len(args) == 2:
-		s.reply(s.text(s.srv.describeAll(s)))
+	case sub == "list":
+		match, ok := listFilter(args[2:])
+		if !ok {
+			s.leaveOwn()
+			s.append(frame, s.push(plain, cmd, 1))
+			return
+		}
+		s.reply(s.text(s.srv.describeAll(s, match)))
 	case sub == "kill" && len(args) >= 3:
 		s.reply(s.srv.kill(s, args[2:]))
 	case sub == "maint_notifications":
