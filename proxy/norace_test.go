@@ -1,0 +1,6 @@
+//go:build !race
+
+package proxy_test
+
+// raceAllocs is what the race detector adds to the allocations of a command.
+const raceAllocs = 0
