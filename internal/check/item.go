@@ -56,5 +56,5 @@ const (
 	maxDepth  = 100
 	maxWeight = 1 << 24 // objects
 	maxStack  = 1 << 18 // operands at once, which bounds the length of a tuple
-	maxMemo   = 1 << 20 // memoized objects
+	maxMemo   = 1 << 19 // memoized objects
 )

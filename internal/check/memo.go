@@ -14,7 +14,7 @@ import "math"
 
 // memoize stores the topmost operand under index. A pickler of Python 2 counts from one.
 func (w *walker) memoize(t token, index int64) *fault {
-	n := int64(len(w.memo))
+	n := int64(w.memo.n)
 	if n == 0 && index == 1 && t.op != opMemoize {
 		w.base = 1
 	}
@@ -32,24 +32,25 @@ func (w *walker) memoize(t token, index int64) *fault {
 		return faultf(t.at, "an object is memoized twice")
 	}
 	top.memo = int32(n + 1)
-	w.memo = append(w.memo, *top)
+	w.memo.push(*top)
 	return nil
 }
 
 func (w *walker) fetch(t token, index int64) *fault {
 	i := index - w.base
-	if i < 0 || i >= int64(len(w.memo)) {
+	if i < 0 || i >= int64(w.memo.n) {
 		return faultf(t.at, "memo entry %d is not set", index)
 	}
-	w.memo[i].flags |= shared
-	it := w.memo[i]
+	entry := &w.memo.all()[i]
+	entry.flags |= shared
+	it := *entry
 	it.flags |= alias
 	return w.push(t, it)
 }
 
 // changeable tells whether an operand may be changed.
 func (w *walker) changeable(t token, it *item) *fault {
-	if it.is(alias) || it.memo != 0 && w.memo[it.memo-1].is(shared) {
+	if it.is(alias) || it.memo != 0 && w.memo.all()[it.memo-1].is(shared) {
 		return faultf(t.at, "an object is changed after it was fetched from the memo")
 	}
 	return nil
@@ -58,7 +59,7 @@ func (w *walker) changeable(t token, it *item) *fault {
 // changed brings the memo up to date.
 func (w *walker) changed(it *item) {
 	if it.memo != 0 {
-		w.memo[it.memo-1] = *it
+		w.memo.all()[it.memo-1] = *it
 	}
 }
 

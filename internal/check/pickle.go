@@ -10,8 +10,7 @@ func checkPickle(b []byte, size int64) *fault {
 	if size > maxPickle {
 		return &fault{-1, tooLong}
 	}
-	var room [64]int32
-	p := form{scanner: scanner{b: b, size: size}, marks: room[:0]}
+	p := form{scanner: scanner{b: b, size: size}}
 	for {
 		t, f := p.next()
 		if f != nil || p.cut {
@@ -29,8 +28,8 @@ func checkPickle(b []byte, size int64) *fault {
 // form follows how many operands there are, not what they are.
 type form struct {
 	scanner
-	depth int32   // operands on the stack; no more than there are bytes, so below 2^31 (see maxPickle)
-	marks []int32 // depth at each open MARK
+	depth int32       // operands on the stack; no more than there are bytes, so below 2^31 (see maxPickle)
+	marks pile[int32] // depth at each open MARK
 }
 
 // maxPickle is the longest pickle that is looked at, in bytes. Redis holds no value over 512 MiB unless told to.
@@ -43,16 +42,16 @@ const (
 func (p *form) step(t token) *fault {
 	switch t.op {
 	case opStop:
-		if len(p.marks) > 0 || p.depth != 1 {
-			return faultf(t.at, "STOP with %d values and %d marks on the stack", p.depth, len(p.marks))
+		if p.marks.n > 0 || p.depth != 1 {
+			return faultf(t.at, "STOP with %d values and %d marks on the stack", p.depth, p.marks.n)
 		}
 		return p.end(t)
 	case opMark:
-		p.marks = append(p.marks, p.depth)
+		p.marks.push(p.depth)
 		return nil
 	case opPop:
-		if n := len(p.marks); n > 0 && p.marks[n-1] == p.depth {
-			p.marks = p.marks[:n-1]
+		if n := p.marks.n; n > 0 && p.marks.all()[n-1] == p.depth {
+			p.marks.cut(n - 1)
 			return nil
 		}
 		return p.effect(t, 1, 0)
@@ -67,7 +66,7 @@ func (p *form) step(t token) *fault {
 	case opInst:
 		return p.marked(t, 0, 1, 1)
 	case opObj:
-		if n := len(p.marks); n > 0 && p.depth == p.marks[n-1] {
+		if n := p.marks.n; n > 0 && p.depth == p.marks.all()[n-1] {
 			return faultf(t.at, "OBJ without a class")
 		}
 		return p.marked(t, 0, 1, 1)
@@ -90,8 +89,8 @@ func (p *form) step(t token) *fault {
 // effect takes and gives operands; those below a mark are out of reach.
 func (p *form) effect(t token, takes, gives int32) *fault {
 	floor := int32(0)
-	if n := len(p.marks); n > 0 {
-		floor = p.marks[n-1]
+	if n := p.marks.n; n > 0 {
+		floor = p.marks.all()[n-1]
 	}
 	if p.depth-takes < floor {
 		return faultf(t.at, "opcode 0x%02x lacks operands", t.op)
@@ -102,15 +101,15 @@ func (p *form) effect(t token, takes, gives int32) *fault {
 
 // marked takes all operands above the last mark, a multiple of unit, then the mark.
 func (p *form) marked(t token, takes, gives, unit int32) *fault {
-	n := len(p.marks)
+	n := p.marks.n
 	if n == 0 {
 		return faultf(t.at, "opcode 0x%02x lacks a MARK", t.op)
 	}
-	if (p.depth-p.marks[n-1])%unit != 0 {
+	if (p.depth-p.marks.all()[n-1])%unit != 0 {
 		return faultf(t.at, "a key without its value")
 	}
-	p.depth = p.marks[n-1]
-	p.marks = p.marks[:n-1]
+	p.depth = p.marks.all()[n-1]
+	p.marks.cut(n - 1)
 	return p.effect(t, takes, gives)
 }
 

@@ -17,9 +17,7 @@ func walk(b []byte, size int64) (steps int, f *fault) {
 	if size > maxPickle {
 		return 0, &fault{-1, tooLong}
 	}
-	var stack, memo [24]item // room for a dict of two arrays, on the goroutine's stack; what is longer is allocated
-	var marks [16]int32
-	w := walker{scanner: scanner{b: b, size: size}, stack: stack[:0], marks: marks[:0], memo: memo[:0]}
+	w := walker{scanner: scanner{b: b, size: size}}
 	for {
 		t, f := w.next()
 		if f != nil || w.cut {
@@ -38,17 +36,17 @@ func walk(b []byte, size int64) (steps int, f *fault) {
 // walker runs a pickle on items.
 type walker struct {
 	scanner
-	stack  []item
-	marks  []int32 // height of the stack at each open MARK
-	memo   []item
+	stack  pile[item]
+	marks  pile[int32] // height of the stack at each open MARK
+	memo   pile[item]
 	base   int64 // number of the first memo entry
 	seed   maphash.Seed
 	seeded bool
 }
 
 func (w *walker) stop(t token) *fault {
-	if len(w.marks) > 0 || len(w.stack) != 1 {
-		return faultf(t.at, "STOP with %d values and %d marks on the stack", len(w.stack), len(w.marks))
+	if w.marks.n > 0 || w.stack.n != 1 {
+		return faultf(t.at, "STOP with %d values and %d marks on the stack", w.stack.n, w.marks.n)
 	}
 	return w.end(t)
 }
@@ -56,10 +54,10 @@ func (w *walker) stop(t token) *fault {
 func (w *walker) step(t token) *fault {
 	switch t.op {
 	case opMark:
-		if len(w.marks) == maxStack {
+		if w.marks.n == maxStack {
 			return faultf(t.at, "more than %d open marks", maxStack)
 		}
-		w.marks = append(w.marks, int32(len(w.stack)))
+		w.marks.push(int32(w.stack.n))
 		return nil
 	case opPut, opBinPut, opLongBinPut:
 		i, f := w.memoIndex(t)
@@ -68,7 +66,7 @@ func (w *walker) step(t token) *fault {
 		}
 		return w.memoize(t, i)
 	case opMemoize:
-		return w.memoize(t, int64(len(w.memo)))
+		return w.memoize(t, int64(w.memo.n))
 	case opGet, opBinGet, opLongBinGet:
 		i, f := w.memoIndex(t)
 		if f != nil {
@@ -205,46 +203,43 @@ func (w *walker) literalText(it *item) []byte {
 }
 
 func (w *walker) push(t token, it item) *fault {
-	if len(w.stack) >= maxStack {
+	if w.stack.n >= maxStack {
 		return faultf(t.at, "more than %d operands", maxStack)
 	}
-	w.stack = append(w.stack, it)
+	w.stack.push(it)
 	return nil
 }
 
 // floor is the height below which operands are out of reach: Python's readers do not agree on what happens there.
 func (w *walker) floor() int {
-	if n := len(w.marks); n > 0 {
-		return int(w.marks[n-1])
+	if n := w.marks.n; n > 0 {
+		return int(w.marks.all()[n-1])
 	}
 	return 0
 }
 
 func (w *walker) top(t token) (*item, *fault) {
-	if len(w.stack) <= w.floor() {
+	if w.stack.n <= w.floor() {
 		return nil, faultf(t.at, "opcode 0x%02x lacks operands", t.op)
 	}
-	return &w.stack[len(w.stack)-1], nil
+	return &w.stack.all()[w.stack.n-1], nil
 }
 
 // take removes the n topmost operands. They are valid until the next push.
 func (w *walker) take(t token, n int) ([]item, *fault) {
-	from := len(w.stack) - n
+	from := w.stack.n - n
 	if from < w.floor() {
 		return nil, faultf(t.at, "opcode 0x%02x lacks operands", t.op)
 	}
-	all := w.stack[from:]
-	w.stack = w.stack[:from]
-	return all, nil
+	return w.stack.cut(from), nil
 }
 
 // takeMarked removes the last mark and the operands above it.
 func (w *walker) takeMarked(t token) ([]item, *fault) {
-	if len(w.marks) == 0 {
+	if w.marks.n == 0 {
 		return nil, faultf(t.at, "opcode 0x%02x lacks a MARK", t.op)
 	}
-	all := w.stack[w.floor():]
-	w.stack = w.stack[:w.floor()]
-	w.marks = w.marks[:len(w.marks)-1]
+	all := w.stack.cut(w.floor())
+	w.marks.cut(w.marks.n - 1)
 	return all, nil
 }
