@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -10,29 +11,44 @@ import (
 // ErrDamaged means that what is stored is not what was loaded, or not all of it.
 var ErrDamaged = errors.New("what is stored is damaged")
 
+// Verified is what was read back.
+type Verified struct {
+	Stored
+	// Labels is the Castagnoli checksum of what AppendLabel makes of all labels in order.
+	Labels uint32
+}
+
+// AppendLabel appends a sample's label in the form whose checksum tells one order of labels from another.
+func AppendLabel(b []byte, label int64, labelled bool) []byte {
+	if !labelled {
+		return append(b, 0)
+	}
+	return binary.BigEndian.AppendUint64(append(b, 1), uint64(label))
+}
+
 // verifyPage is how many bytes of rows a page should have while they are read back.
 const verifyPage = 4 << 20
 
 // Verify reads a split back: its row in datasets says that it is complete, the rows are there from idx 0 to the last without a gap and none
 // after it, each row's data have its own checksum, and all of them that of the split. Anything else wraps ErrDamaged. It
 // returns what is stored, for whoever has the file to compare with.
-func (l *Loader) Verify(ctx context.Context, dataset, split string) (Stored, error) {
+func (l *Loader) Verify(ctx context.Context, dataset, split string) (Verified, error) {
 	doing := "verify dataset " + dataset + "/" + split
 	stored, found, err := l.Lookup(ctx, dataset, split)
 	switch {
 	case err != nil:
-		return Stored{}, fmt.Errorf("%s: %w", doing, err)
+		return Verified{}, fmt.Errorf("%s: %w", doing, err)
 	case !found:
-		return Stored{}, fmt.Errorf("%s: %w: it was never loaded", doing, ErrDamaged)
+		return Verified{}, fmt.Errorf("%s: %w: it was never loaded", doing, ErrDamaged)
 	case !stored.Complete:
-		return Stored{}, fmt.Errorf("%s: %w: its last load did not end", doing, ErrDamaged)
+		return Verified{}, fmt.Errorf("%s: %w: its last load did not end", doing, ErrDamaged)
 	}
 	v := verifier{loader: l, dataset: dataset, split: split, want: stored}
 	v.done.tell, v.done.progress.Total = l.options.Progress, int(stored.Samples)
 	if err := v.run(ctx); err != nil {
-		return Stored{}, fmt.Errorf("%s: %w", doing, err)
+		return Verified{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	return stored, nil
+	return Verified{stored, v.labels}, nil
 }
 
 // verifier reads the rows of one split in order.
@@ -41,7 +57,7 @@ type verifier struct {
 	dataset, split string
 	want           Stored
 	next, bytes    int64
-	all            uint32
+	all, labels    uint32
 	done           tally
 }
 
@@ -65,16 +81,15 @@ func (v *verifier) run(ctx context.Context) error {
 
 func (v *verifier) shard(ctx context.Context, shard int64) error {
 	page := min(max(verifyPage/max(v.want.Bytes/max(v.want.Samples, 1), 1), 1), ShardSamples)
-	iter := v.loader.session.Query(`SELECT idx, data, crc32c FROM `+v.loader.table("samples")+
+	iter := v.loader.session.Query(`SELECT idx, data, label, crc32c FROM `+v.loader.table("samples")+
 		` WHERE dataset = ? AND split = ? AND shard = ?`, v.dataset, v.split, shard).PageSize(int(page)).IterContext(ctx)
 	var idx int64
 	var data []byte
-	var sum *int64
-	for iter.Scan(&idx, &data, &sum) {
-		if err := v.row(idx, data, sum); err != nil {
+	var label, sum *int64
+	for iter.Scan(&idx, &data, &label, &sum) {
+		if err := v.row(idx, data, label, sum); err != nil {
 			return errors.Join(err, iter.Close())
 		}
-		sum = nil
 	}
 	if err := iter.Close(); err != nil {
 		return fail(fmt.Sprintf("read shard %d", shard), err)
@@ -82,7 +97,7 @@ func (v *verifier) shard(ctx context.Context, shard int64) error {
 	return nil
 }
 
-func (v *verifier) row(idx int64, data []byte, sum *int64) error {
+func (v *verifier) row(idx int64, data []byte, label, sum *int64) error {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	is := crc32.Checksum(data, table)
 	switch {
@@ -98,6 +113,11 @@ func (v *verifier) row(idx int64, data []byte, sum *int64) error {
 	v.next++
 	v.bytes += int64(len(data))
 	v.all = crc32.Update(v.all, table, data)
+	if label == nil {
+		v.labels = crc32.Update(v.labels, table, AppendLabel(nil, 0, false))
+	} else {
+		v.labels = crc32.Update(v.labels, table, AppendLabel(nil, *label, true))
+	}
 	v.done.add(len(data), false)
 	return nil
 }

@@ -123,10 +123,13 @@ func (cmd loadCmd) samples(c *console, l *cassandra.Loader, in *inputs, shown *l
 }
 
 // compare reads the files again and compares them with what is stored.
-func (cmd loadCmd) compare(c *console, samples *dataset.Encoded, stored cassandra.Stored) error {
-	n, bytes, sum := int64(0), int64(0), uint32(0)
+func (cmd loadCmd) compare(c *console, samples *dataset.Encoded, stored cassandra.Verified) error {
+	n, bytes, sum, labels := int64(0), int64(0), uint32(0), uint32(0)
+	var buf []byte
 	table := crc32.MakeTable(crc32.Castagnoli)
-	err := samples.Each(c.ctx, func(data []byte, _ int64, _ bool) error {
+	err := samples.Each(c.ctx, func(data []byte, label int64, labelled bool) error {
+		buf = cassandra.AppendLabel(buf[:0], label, labelled)
+		labels = crc32.Update(labels, table, buf)
 		n++
 		bytes += int64(len(data))
 		sum = crc32.Update(sum, table, data)
@@ -138,6 +141,9 @@ func (cmd loadCmd) compare(c *console, samples *dataset.Encoded, stored cassandr
 	if n != stored.Samples || bytes != stored.Bytes || int64(sum) != stored.CRC32C {
 		return fmt.Errorf("verify %s/%s: %w: the files have %d samples, %d bytes, crc32c %08x; stored are %d, %d, %08x",
 			cmd.Dataset, cmd.Split, cassandra.ErrDamaged, n, bytes, sum, stored.Samples, stored.Bytes, stored.CRC32C)
+	}
+	if labels != stored.Labels {
+		return fmt.Errorf("verify %s/%s: %w: the labels are not those of the files", cmd.Dataset, cmd.Split, cassandra.ErrDamaged)
 	}
 	return nil
 }
