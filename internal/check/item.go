@@ -41,8 +41,7 @@ type item struct {
 type flag uint8
 
 const (
-	alias  flag = 1 << iota // fetched from the memo: somebody else holds it, too
-	shared                  // in the memo only: somebody has fetched it
+	shared flag = 1 << iota // of a memo entry: it has been fetched
 	fresh                   // a dtype without its state
 	mixed                   // a dict that does not describe fields
 	coded                   // a text whose bytes are not its characters

@@ -43,14 +43,12 @@ func (w *walker) fetch(t token, index int64) *fault {
 	}
 	entry := &w.memo.all()[i]
 	entry.flags |= shared
-	it := *entry
-	it.flags |= alias
-	return w.push(t, it)
+	return w.push(t, *entry)
 }
 
 // changeable tells whether an operand may be changed.
 func (w *walker) changeable(t token, it *item) *fault {
-	if it.is(alias) || it.memo != 0 && w.memo.all()[it.memo-1].is(shared) {
+	if it.memo != 0 && w.memo.all()[it.memo-1].is(shared) {
 		return faultf(t.at, "an object is changed after it was fetched from the memo")
 	}
 	return nil

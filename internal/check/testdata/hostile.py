@@ -160,6 +160,7 @@ def opcodes():
     yield "build-on-a-function", P4 + FROMBUFFER + t(b"N", b"}" + s("__defaults__") + t(i(7)) + b"s") + b"b.", "function_changed"
     yield "build-with-two-states", P4 + ORDERED + t(b"N", b"}" + s("x") + i(1) + b"s") + b"b.", "has_attribute"
     yield "append-calls-a-method", P4 + call(sg("collections", "deque")) + i(1) + b"a.", "is_deque"
+    yield "append-to-a-bytearray", b"\x80\x05\x96" + struct.pack("<Q", 3) + b"abc" + i(1) + b"a.", "is_longer"
     yield "setitem-on-an-array", P4 + array(U1, t(i(2)), b(b"ab")) + i(0) + i(9) + b"s.", "array_written"
 
 
@@ -175,6 +176,7 @@ def names():
     yield "getattr", P4 + call(call(sg("builtins", "getattr"), call(sg("importlib", "import_module"), s("os")), s("system")), s(TOUCH)) + b"."
     yield "memo-overwritten", P4 + s("numpy") + b"q\x000" + s("os") + b"q\x000" + b"h\x00" + s("system") + b"\x93" + t(s(TOUCH)) + b"R."
     yield "memo-overwritten-by-long-put", P4 + s("collections") + b"\x94" + b"0" + s("os") + b"r\x00\x00\x00\x000" + b"h\x00" + s("system") + b"\x93" + t(s(TOUCH)) + b"R."
+    yield "memo-overwritten-codec", P4 + b"(" + s("latin1") + b"q\x00" + s("rot13") + b"q\x00" + call(sg("_codecs", "encode"), s("x"), b"h\x00") + b"t.", "imports:encodings.rot_13"
     yield "dropped-before-use", P4 + s("os") + s("collections") + b"0" + s("system") + b"\x93" + t(s(TOUCH)) + b"R."
     yield "escaped-names", b"Vo\\u0073\nV\\u0073ystem\n\x93(Vtouch marker\ntR."
     yield "global-with-a-space", g("numpy", "ndarray ") + b".", "raises"
@@ -221,6 +223,10 @@ def memory():
     ) + b".", "forged"
     yield "objects-honest", P4 + array(dtype("O", state(flags=63)), t(i(1)), b"]Na") + b".", "loads"
     yield "dtype-built-twice", P4 + dtype("V8", state(size=8, align=1)) + state(size=4, align=1) + b"b.", "odd_size"
+    yield "dtype-loses-its-fields", (
+        P4 + dtype("V8", state(names=t(s("a")), fields=fields(("a", F8, 0)), size=8, align=1, flags=16)) + state(size=8, align=1) + b"b."
+    ), "without_fields"
+    yield "flag-of-python-missing", P4 + dtype("V8", state(names=t(s("a")), fields=fields(("a", F8, 0)), size=8, align=1)) + b".", "without_flags"
     yield "huge-array", P4 + call(NDARRAY, t(i(1 << 28)), s("u1")) + b".", "huge"
     yield "huge-reconstruct", P4 + call(RECONSTRUCT, NDARRAY, t(i(1 << 28)), b(b"b")) + b".", "huge"
     yield "uninitialised-array", P4 + call(NDARRAY, t(i(64)), s("u1")) + b".", "loads"
@@ -290,6 +296,18 @@ def function_changed(value):
 
 def is_deque(value):
     return list(value) == [1]
+
+
+def is_longer(value):
+    return value == b"abc\x01"
+
+
+def without_fields(value):
+    return value.names is None
+
+
+def without_flags(value):
+    return value.names == ("a",) and value.flags == 0
 
 
 def array_written(value):
