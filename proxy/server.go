@@ -255,12 +255,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// leave lets the session end once its client has the replies it is owed: reading stops.
+// leave lets the session end once its client has the replies to all that it has sent by now.
 func (s *session) leave() {
-	s.mu.Lock()
-	s.quit = true
-	s.mu.Unlock()
-	_ = s.nc.SetReadDeadline(time.Unix(1, 0))
+	s.leaveBy.Store(wire.Now() + int64(lastInput))
+	_ = s.nc.SetReadDeadline(time.Unix(1, 0)) // it may be waiting for bytes
 }
 
 // detailPool keeps details of MGETs for reuse. The zero value is ready.

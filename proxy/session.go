@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,7 +26,10 @@ type session struct {
 	shard *metric.Shard
 	born  time.Time
 
+	leaveBy atomic.Int64 // by wire.Now: until then what is there already is still read; 0 while the server serves
+
 	// The client's goroutine's own.
+	late     bool    // something was read since the server began to shut down
 	in       *[]byte // bytes read; nil while idle
 	off      int     // of them consumed
 	backlog  bool    // whole commands are left in in: there was no room for their replies
@@ -106,11 +110,21 @@ func newSession(srv *Server, id int64, nc net.Conn) *session {
 func (s *session) serve() {
 	defer s.end()
 	for !s.stopping() {
+		leaving := s.leaveBy.Load() != 0
 		switch {
 		case s.noRoom():
 			s.slurp()
-		case !s.backlog:
-			if err := s.read(); err != nil {
+		case s.backlog:
+		case leaving:
+			if !s.readLast() {
+				return
+			}
+		default:
+			err := s.read()
+			if errors.Is(err, os.ErrDeadlineExceeded) && s.leaveBy.Load() != 0 {
+				continue
+			}
+			if err != nil {
 				s.eof = s.eof || errors.Is(err, io.EOF)
 				return
 			}
@@ -332,6 +346,7 @@ func (s *session) slurp() {
 // end gives the client what it is owed, within the budget, and lets everything go.
 func (s *session) end() {
 	s.mu.Lock()
+	linger := s.late || s.leaveBy.Load() != 0 && !s.fifo.empty()
 	if s.eof && s.own && s.owed > 0 {
 		s.drop(nil) // nobody waits for what it was blocked on
 	}
@@ -347,6 +362,11 @@ func (s *session) end() {
 	timer.Reset(s.srv.opts.Limits.WriteTimeout)
 	s.await(func() bool { return s.out.ready == nil && !s.out.writing })
 	timer.Stop()
+	if linger && !s.gone {
+		s.mu.Unlock()
+		s.linger()
+		s.mu.Lock()
+	}
 	s.drop(nil)
 	up, own := s.up, s.own
 	s.up = nil
