@@ -192,6 +192,8 @@ func FuzzOpenFile(f *testing.F) {
 	f.Add(npy("{'descr': [('a', '<i4'), ('b', '<f4', (2,))], 'fortran_order': False, 'shape': (1,), }", make([]byte, 12)))
 	f.Add(npy(header("|O", false, "()"), []byte("pickle")))
 	f.Add(npz(f, entry{"x.npy", good, zip.Deflate}, entry{"y.npy", npy(header("|b1", false, "(2, 1)"), []byte{1, 0}), zip.Store}))
+	f.Add(idx(0x0b, []byte("abcdefgh"), 2, 2))
+	f.Add(gz(f, idx(8, []byte("abcdefgh"), 4, 2)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := write(t, "x.npy", data)
 		set, err := dataset.Open(dataset.Options{}, path)

@@ -31,8 +31,11 @@ const (
 func (c *columns) columns() (found []RecordColumn) {
 	for _, name := range c.order {
 		k := c.kinds[name]
-		if k == none { // nothing but nulls
+		switch k {
+		case none: // nothing but nulls
 			k = texts
+		case listOf(none): // nothing but empty lists
+			k = listOf(texts)
 		}
 		found = append(found, RecordColumn{name, string(k)})
 	}
@@ -125,9 +128,6 @@ func kindOf(v any) kind {
 		of := none
 		for _, e := range v {
 			of = join(of, kindOf(e))
-		}
-		if of == none {
-			of = texts
 		}
 		if isList(of) { // CQL freezes lists in lists; the text says it all
 			return texts

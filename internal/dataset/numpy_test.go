@@ -198,7 +198,7 @@ func severalFiles(t *testing.T, dir string) {
 		"too few labels":       {dataset.Options{LabelsFile: path("shape-4-C.npy")}, []string{path("version-1.npy")}, "4 labels for 3"},
 		"labels of no integer": {dataset.Options{LabelsFile: path("dtype-lf4.npy")}, []string{path("version-1.npy")}, "shape (n,)"},
 		"no file":              {dataset.Options{}, nil, "no file"},
-		"a folder":             {dataset.Options{}, []string{dir}, "not a regular file"},
+		"a folder":             {dataset.Options{}, []string{dir}, "which label has it"},
 	} {
 		if set, err := dataset.Open(test.options, test.paths...); err == nil {
 			set.Close()
