@@ -140,6 +140,9 @@ type Entry struct {
 	Value []byte
 	Hash  bool          // Value is a hash, as AppendField makes it
 	TTL   time.Duration // above zero; millisecond precision
+	// Track remembers that Forebay filled the key with this value, so that it can be given back later (see [Sessions]);
+	// without it, that the key is nobody's to give back.
+	Track bool
 }
 
 // Store is the cache as Forebay's own user sees it. It is safe for concurrent use.

@@ -89,7 +89,7 @@ func (c *Client) Fill(ctx context.Context, db int, entries []backend.Entry) (sto
 		cmds = append(cmds, goredis.NewStatusCmd(ctx, "set", e.Key, e.Value, "nx", "px", int64(ms)))
 		at = append(at, i)
 	}
-	if err := c.failure(ctx, c.pipeline(ctx, pool, cmds)); err != nil {
+	if err := c.failure(ctx, c.pipeline(ctx, pool, remember(ctx, cmds, entries, at))); err != nil {
 		return nil, nil, err
 	}
 	for n, cmd := range cmds {
