@@ -108,7 +108,8 @@ func (w *walker) dtypeState(it *item, all []item) {
 		return
 	}
 	has := int64(uint8(flags.n))
-	sort, ok := simpleState, true
+	var ok bool
+	sort := simpleState
 	wants := int64(-1) // what carried flags the parts ask for; -1 where the type decides
 	switch {
 	case len(all) == 9:

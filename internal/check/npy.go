@@ -26,7 +26,8 @@ func checkNPY(b []byte, size int64) *fault {
 	if len(b) < 12 && int64(len(b)) < size {
 		return faultf(len(b), "the header is not in the bytes at hand")
 	}
-	start, length := 10, 0
+	var length int
+	start := 10
 	switch version := b[6]; {
 	case b[7] != 0 || version < 1 || version > 3:
 		return faultf(6, "format version %d.%d is not known", version, b[7])

@@ -179,7 +179,8 @@ func (w *walker) digits(t token) (item, *fault) {
 
 func (w *walker) text(t token) (item, *fault) {
 	it := item{kind: text, lo: int64(t.lo), n: int64(t.hi - t.lo)}
-	readable, ok := true, true
+	var ok bool
+	readable := true
 	if t.op == opUnicode {
 		it.chars, readable, ok = rawUnicode(w.b[t.lo:t.hi])
 	} else {

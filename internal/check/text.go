@@ -58,7 +58,7 @@ func rawUnicode(b []byte) (n int64, plain, ok bool) {
 		if c != '\\' || i == len(b) {
 			continue
 		}
-		digits := 0
+		var digits int
 		switch b[i] {
 		case 'u':
 			digits = 4

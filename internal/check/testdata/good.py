@@ -21,6 +21,7 @@ def samples():
     yield "nested", {"a": [1, [2, (3, {"b": (4, 5, 6, 7)})]], "t": (), "l": [], "d": {}}
     yield "bytes", [b"\x00\xff" * 200, b"latin \xe9", b"z"]
     yield "long-text", "x" * 300 + "é"
+    yield "surrogate", "file-\udcff"
     yield "list-of-1050", [str(n) for n in range(1050)]
     yield "dict-of-1050", {n: n * n for n in range(1050)}
     yield "ordered", collections.OrderedDict([("b", 1), ("a", [2])])
