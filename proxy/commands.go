@@ -165,3 +165,23 @@ func (c *command) keys(args [][]byte, f func(key []byte)) bool {
 	}
 	return true
 }
+
+// declared calls f for each key that a script or function declares. It returns false for other commands.
+func (c *command) declared(args [][]byte, f func(key []byte)) bool {
+	switch c.name {
+	case "eval", "evalsha", "fcall":
+	default:
+		return false
+	}
+	if len(args) < 3 {
+		return false
+	}
+	n, ok := parseInt(args[2])
+	if !ok || n < 0 || n > int64(len(args)-3) {
+		return false // Redis will refuse it
+	}
+	for _, key := range args[3 : 3+n] {
+		f(key)
+	}
+	return true
+}

@@ -16,8 +16,8 @@ import (
 // until it is ready.
 type miss struct {
 	seq    uint64
-	noLook bool // Redis does not answer
-	wrote  bool // the transaction wrote the keys behind its reads: what Redis holds now is not what they saw
+	noLook bool   // Redis does not answer
+	blind  []bool // of a transaction that writes: for each want, whether what Redis holds now may not be what the read saw
 	wants  []cache.Want
 	index  []int // for each want: which of an MGET's keys, or of a transaction's commands, it is
 	sub    []int // transactions: which of the command's keys
@@ -82,7 +82,9 @@ func (s *session) loadAll(db int, target wire.Target, missed []miss, mode cache.
 	for _, m := range missed {
 		i := 0
 		switch {
-		case m.noLook, m.wrote:
+		case m.blind != nil:
+			i = 3
+		case m.noLook:
 			i = 1
 		case !s.gone && s.fifo.at(m.seq).op == opGetDel:
 			i = 2 // loaded, replied, not stored
@@ -94,6 +96,12 @@ func (s *session) loadAll(db int, target wire.Target, missed []miss, mode cache.
 		if len(list) == 0 {
 			continue
 		}
+		if i == 3 {
+			for _, m := range list {
+				s.loadBatch(db, target, []miss{m}, mode)
+			}
+			continue
+		}
 		md := mode
 		md.NoLook = i != 0
 		md.NoFill = md.NoFill || i != 0 // a fill that Redis does not answer now could arrive behind a later DEL
@@ -102,11 +110,7 @@ func (s *session) loadAll(db int, target wire.Target, missed []miss, mode cache.
 }
 
 func (s *session) loadBatch(db int, target wire.Target, list []miss, mode cache.Mode) {
-	var wants []cache.Want
-	for _, m := range list {
-		wants = append(wants, m.wants...)
-	}
-	results := s.srv.opts.Engine.Read(context.Background(), db, wants, mode)
+	results := s.srv.read(db, list, mode)
 	var resends []uint64
 	s.mu.Lock()
 	s.clock = wire.Now()
@@ -126,6 +130,43 @@ func (s *session) loadBatch(db int, target wire.Target, list []miss, mode cache.
 		s.resend(seq, target)
 	}
 	s.Flush()
+}
+
+// read has the engine read what the misses lack.
+func (srv *Server) read(db int, list []miss, mode cache.Mode) []cache.Result {
+	if blind := list[0].blind; blind != nil {
+		return srv.readBlind(db, list[0].wants, blind, mode)
+	}
+	var wants []cache.Want
+	for _, m := range list {
+		wants = append(wants, m.wants...)
+	}
+	return srv.opts.Engine.Read(context.Background(), db, wants, mode)
+}
+
+// readBlind reads those wants that are blind from the source alone, and the others as usual.
+func (srv *Server) readBlind(db int, wants []cache.Want, blind []bool, mode cache.Mode) []cache.Result {
+	results := make([]cache.Result, len(wants))
+	for _, now := range []bool{false, true} {
+		var part []cache.Want
+		var at []int
+		for i := range wants {
+			if blind[i] == now {
+				part, at = append(part, wants[i]), append(at, i)
+			}
+		}
+		if len(part) == 0 {
+			continue
+		}
+		md := mode
+		if now {
+			md = cache.Mode{NoLook: true, NoFill: true}
+		}
+		for i, res := range srv.opts.Engine.Read(context.Background(), db, part, md) {
+			results[at[i]] = res
+		}
+	}
+	return results
 }
 
 // loaded gives a slot what was loaded for it. again tells that the command, a GETEX, must be sent once more instead.

@@ -265,6 +265,15 @@ func TestReadsOfATransaction(t *testing.T) {
 		},
 		{"sees its own earlier delete", frames("SET t:13 x", "MULTI", "DEL t:13", "GET t:13", "EXEC"), "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n$-1\r\n"},
 		{"in another database", frames("MULTI", "SELECT 4", "GET t:14", "EXEC", "SELECT 0"), "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n$-1\r\n+OK\r\n"},
+		{
+			"before another database", frames("MULTI", "GET t:21", "SELECT 4", "EXEC", "EXISTS t:21", "SELECT 0", "EXISTS t:21"),
+			"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n" + bulk("value-21") + "+OK\r\n:0\r\n+OK\r\n:1\r\n",
+		},
+		{"a database that there is not", frames("MULTI", "SELECT 99", "EXEC", "GET t:22"), "+OK\r\n+QUEUED\r\n*1\r\n-ERR DB index is out of range\r\n" + bulk("value-22")},
+		{
+			"behind a script with other keys", frames("MULTI") + frame("EVAL", "return 1", "1", "t:23") + frames("GET t:23", "GET t:24", "EXEC"),
+			"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:1\r\n$-1\r\n" + bulk("value-24"),
+		},
 		{"pinned", frames("WATCH x", "GET t:15", "MULTI", "GET t:16", "EXEC"), "+OK\r\n" + bulk("value-15") + "+OK\r\n+QUEUED\r\n*1\r\n" + bulk("value-16")},
 		{
 			"watching what is being loaded", frames("GET t:17", "WATCH t:17", "GET t:17", "MULTI", "SET a 1", "EXEC"),

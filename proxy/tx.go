@@ -17,7 +17,8 @@ const gatherTx = 1 << 20
 type transaction struct {
 	cmds   []queued
 	routed bool // a read in it has a route
-	unsure bool // a command was queued of which the keys are not known
+	unsure bool // a command was queued of which the keys are not known for certain: scripts may write more than they declare
+	hides  bool // and of which nothing is known: absent reads behind it may be absent by its doing
 	wrote  map[string]bool
 	db     int  // of a SELECT in it; −1: none
 	relay  bool // CLIENT REPLY is in it: its replies are not one a command
@@ -29,6 +30,7 @@ type queued struct {
 	keys   [][]byte
 	routes []*route.Route // nil too where a command before it may have written the key
 	detail *detail
+	db     int // of a SELECT: its database and 1
 }
 
 // add queues a command: args is nil if its words are not known.
@@ -36,7 +38,7 @@ func (tx *transaction) add(q *queued, writes bool) {
 	if q == nil {
 		q = &queued{}
 	}
-	tx.unsure = tx.unsure || writes
+	tx.unsure, tx.hides = tx.unsure || writes, tx.hides || writes
 	tx.cmds = append(tx.cmds, *q)
 }
 
@@ -159,7 +161,7 @@ func (tx *transaction) queue(s *session, cmd *command, args [][]byte) {
 		var m route.Match
 		for _, k := range q.keys {
 			s.srv.opts.Routes.Match(s.target.DB, k, &m)
-			if m.Route != nil && tx.db < 0 && !tx.unsure && !tx.wrote[string(k)] {
+			if m.Route != nil && (tx.db < 0 || tx.db == s.target.DB) && !tx.hides && !tx.wrote[string(k)] {
 				q.routes = append(q.routes, m.Route)
 				tx.routed = true
 				continue
@@ -167,18 +169,21 @@ func (tx *transaction) queue(s *session, cmd *command, args [][]byte) {
 			q.routes = append(q.routes, nil)
 		}
 	}
-	if cmd.writes {
-		known := cmd.keys(args, func(key []byte) {
+	if cmd.writes && cmd.read != opGetEx { // an expiry, not a value
+		wrote := func(key []byte) {
 			if tx.wrote == nil {
 				tx.wrote = map[string]bool{}
 			}
 			tx.wrote[string(key)] = true
-		})
-		tx.unsure = tx.unsure || !known
+		}
+		if !cmd.keys(args, wrote) {
+			tx.unsure = true
+			tx.hides = !cmd.declared(args, wrote) || tx.hides
+		}
 	}
 	if cmd.name == "select" && len(args) == 2 {
 		if db, ok := parseInt(args[1]); ok {
-			tx.db = int(db)
+			tx.db, q.db = int(db), int(db)+1
 		}
 	}
 	tx.cmds = append(tx.cmds, q)
@@ -255,12 +260,12 @@ func (s *session) takeExec(seq uint64, sl *slot, b []byte) {
 		s.finish(seq, sl, b)
 		return
 	}
-	if tx.db >= 0 && s.own {
-		s.target.DB = tx.db
-	}
-	missing := false
+	missing, db := false, s.target.DB
 	eachElement(b, func(i int, e []byte) {
 		q := &tx.cmds[i]
+		if q.db > 0 && e[0] != '-' {
+			db = q.db - 1
+		}
 		if q.read == noRead || e[0] == '-' {
 			return
 		}
@@ -276,6 +281,7 @@ func (s *session) takeExec(seq uint64, sl *slot, b []byte) {
 		})
 	})
 	if !missing {
+		s.target.DB = db
 		s.finish(seq, sl, b)
 		return
 	}
@@ -283,6 +289,8 @@ func (s *session) takeExec(seq uint64, sl *slot, b []byte) {
 		d.reply = append(d.reply, b...)
 	}
 	s.miss(seq, sl, false)
+	s.load() // from the database that the client was in until now
+	s.target.DB = db
 }
 
 // unroutedMiss is the event of an absent key that is not loaded: without a route, or removed by the transaction itself.
@@ -327,7 +335,8 @@ func elements(b []byte) int {
 	return int(n)
 }
 
-// wantExec asks for what EXEC's reply lacks.
+// wantExec asks for what EXEC's reply lacks. Where the transaction writes the key behind the read, Redis must not be looked at for it: it holds what the
+// read must not see. (Without a look, an empty GETRANGE of such a key counts as absent.)
 func (m *miss) wantExec(d *detail) {
 	eachElement(d.reply, func(i int, e []byte) {
 		q := &d.tx.cmds[i]
@@ -336,7 +345,9 @@ func (m *miss) wantExec(d *detail) {
 		}
 		q.each(e, func(k int, e []byte) {
 			if q.routes[k] != nil && q.read.one().absent(e) {
-				m.wrote = m.wrote || d.tx.unsure || d.tx.wrote[string(q.keys[k])]
+				if d.tx.unsure || len(d.tx.wrote) > 0 {
+					m.blind = append(m.blind, d.tx.wrote[string(q.keys[k])] || d.tx.unsure && null(e))
+				}
 				m.wants = append(m.wants, cache.Want{Key: q.keys[k], Route: q.routes[k]})
 				m.index = append(m.index, i)
 				m.sub = append(m.sub, k)
