@@ -51,11 +51,19 @@ func TestRows(t *testing.T) {
 	rows := given{
 		columns: []string{"c", "p", "ti", "si", "bi", "vi", "f", "d", "b", "bl", "u", "tu", "ts", "da", "a", "l", "s", "v", "fl"},
 		rows: [][]any{
-			{"1", "text", "-128", "32767", "9223372036854775807", "123456789012345678901234567890", "1.5", "0.1", "true", "0x00ff",
+			{
+				"1", "text", "-128", "32767", "9223372036854775807", "123456789012345678901234567890", "1.5", "0.1", "true", "0x00ff",
 				"6ba7b810-9dad-11d1-80b4-00c04fd430c8", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "2026-11-23T17:00:00.123Z", "2026-11-23", "ascii",
-				"[3, 1, 2]", `["z", "a", "z"]`, "[0.5, 1]", "[]"},
-			{number("2"), "json", number("1"), number("2"), number("3"), number("4"), number("1e3"), number("5"), false, "0x",
-				nil, nil, number("1700000000123"), nil, "", []any{number("1")}, []any{"b", "a"}, []any{number("1"), number("2")}, []any{number("0.25")}},
+				"[3, 1, 2]", `["z", "a", "z"]`, "[0.5, 1]", "[]",
+			},
+			{
+				number("2"), "json", number("1"), number("2"), number("3"), number("4"), number("1e3"), number("5"), false, "0x",
+				nil, nil, number("1700000000123"), nil, "",
+				[]any{number("1")},
+				[]any{"b", "a"},
+				[]any{number("1"), number("2")},
+				[]any{number("0.25")},
+			},
 			{"3", "null", nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, "[]", "[]", nil, nil},
 			{"4", "unset", cassandra.Unset{}, cassandra.Unset{}, cassandra.Unset{}, cassandra.Unset{}, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil},
 		},
