@@ -138,7 +138,8 @@ func (l *Loader) Lookup(ctx context.Context, dataset, split string) (s Stored, f
 // It is complete when its row in datasets says so. The order of the writes makes that hold after an interruption at any point:
 //
 //  1. datasets: complete = false, extent = the highest of this load and any before it. Nothing is written if the first sample is too large.
-//  2. samples, in parallel and in no order. An insert that may have failed is repeated: it writes the same.
+//  2. samples, in parallel and in no order. An insert that may have failed is repeated: it writes the same. With Resume, rows that are there with
+//     the same checksum and label are left alone.
 //  3. Rows from the new count to the extent are deleted: leftovers of a longer load before, also of one that was interrupted.
 //  4. datasets: complete = true, the count, the checksum, and extent = the count.
 //

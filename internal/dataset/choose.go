@@ -21,7 +21,7 @@ func (s *Set) openFiles(o Options, paths []string) error {
 			images = append(images, f)
 		}
 	}
-	defer closeAll(labels)
+	defer func() { _ = closeAll(labels) }() // they were only read
 	switch {
 	case len(images) == 0:
 		return fmt.Errorf("read %s: these files are labels (IDX of one dimension): name the file of the images too", strings.Join(paths, ", "))
