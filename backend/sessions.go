@@ -34,7 +34,7 @@ type Sessions interface {
 	// them were there. Hashes may repeat. The slice is each's only until it returns.
 	Claims(ctx context.Context, id string, c SessionClaims, each func(hashes []byte)) (whole bool, err error)
 	// Filled lists, some at a time, the keys of db that were filled with Entry.Track and not released. Begin with cursor 0; next is 0
-	// at the end. Keys may repeat; one that is filled meanwhile may be missing.
+	// at the end. Keys may repeat; one that is filled meanwhile may be missing. Of keys that are gone the fill is forgotten.
 	Filled(ctx context.Context, db int, cursor uint64) (keys []string, next uint64, err error)
 	// Release removes those of keys that hold exactly what the last fill with Entry.Track stored, and forgets the fills
 	// of those that hold anything else or nothing. A key that is written meanwhile stays. bytes is the values' size.

@@ -178,7 +178,34 @@ func (c *Client) Filled(ctx context.Context, db int, cursor uint64) (keys []stri
 	for i := 0; i+1 < len(pairs); i += 2 {
 		keys = append(keys, pairs[i])
 	}
-	return keys, next, nil
+	keys, err = c.present(ctx, pool, keys)
+	return keys, next, err
+}
+
+// present returns those of keys that are there, and forgets the fills of the others: they expired, were evicted or deleted. A key that is filled between
+// the two steps loses its mark, and stays.
+func (c *Client) present(ctx context.Context, pool *goredis.Client, keys []string) ([]string, error) {
+	cmds := make([]goredis.Cmder, len(keys))
+	for i, k := range keys {
+		cmds[i] = goredis.NewIntCmd(ctx, "exists", k)
+	}
+	if err := c.failure(ctx, c.pipeline(ctx, pool, cmds)); err != nil {
+		return nil, fmt.Errorf("look for fills: %w", err)
+	}
+	there, gone := keys[:0], []any{"hdel", sessionFilled}
+	for i, cmd := range cmds {
+		if n, err := cmd.(*goredis.IntCmd).Result(); err == nil && n == 0 {
+			gone = append(gone, keys[i])
+		} else {
+			there = append(there, keys[i])
+		}
+	}
+	if len(gone) > 2 {
+		if err := c.failure(ctx, c.pipeline(ctx, pool, []goredis.Cmder{goredis.NewIntCmd(ctx, gone...)})); err != nil {
+			return nil, fmt.Errorf("forget fills: %w", err)
+		}
+	}
+	return there, nil
 }
 
 // MayRelease implements [backend.Sessions]: the user must be allowed to UNLINK __forebay:session:live, as all who may UNLINK any

@@ -34,6 +34,7 @@ func Forebay() Graph {
 		"internal/dataset/...": {"internal/route/numpy", "internal/route/pickle"},
 		"internal/event":       {},
 		"internal/metric":      {"internal/event"},
+		"internal/session":     {"backend", "internal/event"},
 		"internal/web/...":     {"backend", "internal/event", "internal/metric", "internal/route"},
 
 		"backend":             {},

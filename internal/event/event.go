@@ -55,6 +55,9 @@ const (
 	Evicted
 	Deleted
 	Dropped // of a gap: the seqs it stands for (see the package comment); never recorded from outside
+	Opened  // of a session: its first connection
+	Idle    // of a session: it ended since nobody was connected for the grace
+	Ended   // of a session: it ended by command
 )
 
 // Event is one thing that happened to one key (or to none). Fields that mean nothing for the kind are zero and are not written.
@@ -177,6 +180,12 @@ func (r Reason) String() string {
 		return "deleted"
 	case Dropped:
 		return "dropped"
+	case Opened:
+		return "opened"
+	case Idle:
+		return "idle"
+	case Ended:
+		return "ended"
 	default:
 		return ""
 	}
