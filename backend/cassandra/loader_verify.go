@@ -9,7 +9,7 @@ import (
 )
 
 // ErrDamaged means that what is stored is not what was loaded, or not all of it.
-var ErrDamaged = errors.New("what is stored is damaged")
+var ErrDamaged = errors.New("what is stored is not what was loaded")
 
 // Verified is what was read back.
 type Verified struct {
