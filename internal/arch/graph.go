@@ -35,7 +35,7 @@ func Forebay() Graph {
 		"internal/event":       {},
 		"internal/metric":      {"internal/event"},
 		"internal/session":     {"backend", "internal/event"},
-		"internal/web/...":     {"backend", "internal/event", "internal/metric", "internal/route"},
+		"internal/web/...":     {"backend", "internal/event", "internal/metric", "internal/route", "internal/session"},
 
 		"backend":             {},
 		"backend/backendtest": {"backend"},

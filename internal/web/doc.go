@@ -12,7 +12,8 @@
 //
 // Health and metrics skip 2 to 4: probes and scrapers come by addresses nobody can list, and no key or value is there.
 //
-// All of it reads. There are no CORS headers: no other site's page is to read anything here. Errors are
+// All of it reads, but for the end and the extension of sessions: by POST, with JSON, which no other site's page can send. There
+// are no CORS headers: no other site's page is to read anything here. Errors are
 // application/problem+json whose "code" is the word to dispatch on.
 //
 // The package knows the rest of Forebay by the small interfaces in options.go; the main program connects them.

@@ -96,6 +96,7 @@ type Options struct {
 
 	Values   Values
 	Events   Events
+	Sessions Sessions
 	Checks   []Check
 	Routes   func() []RouteInfo
 	Stats    func() metric.Snapshot

@@ -111,6 +111,7 @@ func (s *Server) Handler() http.Handler {
 		notFound.write(w)
 	})
 	values := s.data(http.HandlerFunc(s.value))
+	sessions := s.data(http.HandlerFunc(s.sessions))
 
 	guarded := s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Not by the mux, which would redirect a key like "a//b" or "a/../b" to another one.
@@ -118,13 +119,15 @@ func (s *Server) Handler() http.Handler {
 			values.ServeHTTP(w, r)
 			return
 		}
+		if isSession(r.URL) {
+			sessions.ServeHTTP(w, r)
+			return
+		}
 		page.ServeHTTP(w, r)
 	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			methodNotAllowed.write(w)
+		if !isSession(r.URL) && !reading(w, r) {
 			return
 		}
 		switch r.URL.Path {
