@@ -30,9 +30,6 @@ func (f *front) gate(t testing.TB) *gate {
 // wait returns when a query has reached the source.
 func (g *gate) wait() { <-g.entered }
 
-// pass lets one query go on.
-func (g *gate) pass() { g.open <- nil }
-
 // nothingFrom tells that the proxy has answered a later command of another client and nothing has come to c meanwhile.
 func (f *front) nothingFrom(t testing.TB, c *client) {
 	t.Helper()

@@ -61,19 +61,17 @@ type session struct {
 	streamed  stream
 
 	// Written by the client's goroutine, under mu.
-	target            wire.Target
-	name              string // CLIENT SETNAME
-	libName, libVer   string
-	lastCmd           string
-	up                *wire.Conn // nil: none yet
-	own               bool       // up is this client's alone
-	pins              pins
-	batch             []byte // commands to be submitted in one piece
-	batchN            int    // their replies
-	batchFrom         uint64 // their first slot
-	sending           int    // replies to what is being submitted: of no connection yet
-	tx                *transaction
-	authOK, authKnown bool // whether target's user may read every key, as the server's MayRead said
+	target          wire.Target
+	name            string // CLIENT SETNAME
+	libName, libVer string
+	up              *wire.Conn // nil: none yet
+	own             bool       // up is this client's alone
+	pins            pins
+	batch           []byte // commands to be submitted in one piece
+	batchN          int    // their replies
+	batchFrom       uint64 // their first slot
+	sending         int    // replies to what is being submitted: of no connection yet
+	tx              *transaction
 
 	tryFunc func(uintptr) bool
 	tryBuf  []byte

@@ -25,7 +25,7 @@ func (s *session) audit(ctx context.Context) error {
 		pause := s.w.opt.Every
 		err := s.check(ctx, n)
 		if s.based && errors.Is(err, backend.ErrStoreDown) {
-			s.w.ail(err)
+			_ = s.w.ail(err)
 			pause = min(pause, retryAudit)
 		} else if err != nil {
 			return err

@@ -99,14 +99,6 @@ func (r *recorder) all(kind event.Kind, reason event.Reason) []event.Event {
 	return out
 }
 
-// lost is the sum of the gaps' counts.
-func (r *recorder) lost() (n int64) {
-	for _, e := range r.all(event.Gap, event.NoReason) {
-		n += e.Count
-	}
-	return n
-}
-
 // watch starts a watcher that compares every 50 ms and closes it with the test.
 func watch(t *testing.T, c *redis.Client, mode redis.Mode) (*redis.Watcher, *recorder) {
 	t.Helper()

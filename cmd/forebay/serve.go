@@ -178,6 +178,7 @@ func (n *node) startSource(ctx context.Context) error {
 func (n *node) startPool(context.Context) error {
 	n.pool = wire.NewPool(wire.Options{
 		Network: n.redisAddr.network, Addr: n.redisAddr.addr, TLS: n.redisAddr.tls, DialTimeout: n.cfg.Redis.Timeout,
+		GiveUp: n.cfg.Budget, Down: func() bool { return !n.redis.Up() },
 	})
 	n.up.push("pool", closed(n.pool.Close))
 	return nil

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"forebay/internal/testkit"
 )
 
@@ -114,6 +116,27 @@ func (s *stack) redisPaused(t *testing.T) {
 		t.Errorf("three INCR counted %d, %v", n, err)
 	}
 	t.Logf("%-34s after %s", "Redis resumed: writes", since(began))
+	s.redisHangs(t)
+}
+
+// redisHangs stops it for longer than the budget: what waits for it is told, a read by an error and a write by the end.
+func (s *stack) redisHangs(t *testing.T) {
+	t.Helper()
+	clients := []*goredis.Client{s.client(t), s.client(t)}
+	for _, c := range clients {
+		must(t, c.Ping(t.Context()).Err())
+	}
+	s.redis.Pause()
+	defer s.redis.Resume()
+	words := make(chan reading, 2)
+	for i, args := range [][]any{{"GET", "mine"}, {"SET", "mine", 7}} {
+		go func() { words <- ask(clients[i], args...) }()
+	}
+	for range 2 {
+		if r := <-words; r.took > inTime+500*time.Millisecond || (r.word != "REDISDOWN" && r.word != "EOF") {
+			t.Errorf("hanging Redis: %s after %v", r.word, r.took)
+		}
+	}
 }
 
 // split parts reads by when they began.

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Causes of a refused [Conn.Submit]. Nothing was sent then: the command may go to another connection.
@@ -215,13 +216,19 @@ func (nobody) Flush()                {}
 func (nobody) Broken(int, bool)      {}
 func (nobody) Stalled()              {}
 
-// stalled calls Stalled of every receiver that waits if the oldest entry came before then.
-func (c *Conn) stalled(before int64) {
+// waiting is for how long the oldest reply of a shared connection has been awaited by now, 0 if none is.
+func (c *Conn) waiting(now int64) time.Duration {
 	c.mu.Lock()
-	if c.owner != nil || c.fifo.len() == 0 || c.fifo.head().at > before {
-		c.mu.Unlock()
-		return
+	defer c.mu.Unlock()
+	if c.owner != nil || c.fifo.len() == 0 {
+		return 0
 	}
+	return time.Duration(now - c.fifo.head().at)
+}
+
+// stalled calls Stalled of every receiver that waits.
+func (c *Conn) stalled() {
+	c.mu.Lock()
 	seen := make(map[Receiver]bool, 8)
 	c.fifo.each(func(e *entry) { seen[e.recv] = true })
 	c.mu.Unlock()

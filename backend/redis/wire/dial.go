@@ -45,6 +45,10 @@ type Options struct {
 	MaxShared     int           // 1,024 shared connections (targets) at most
 	MaxIdle       int           // 64 idle exclusive connections kept
 	Stall         time.Duration // 1 s: a reply later than this is overdue
+	// GiveUp (3 s) is when a shared connection is ended whose oldest reply is still awaited while Down says that Redis does not answer anybody.
+	// A Redis that is only slow answers someone.
+	GiveUp time.Duration
+	Down   func() bool // nil: never
 }
 
 func (o *Options) defaults() {
@@ -56,6 +60,10 @@ func (o *Options) defaults() {
 	def(&o.DialTimeout, time.Second)
 	def(&o.Idle, time.Minute)
 	def(&o.Stall, time.Second)
+	def(&o.GiveUp, 3*time.Second)
+	if o.Down == nil {
+		o.Down = func() bool { return false }
+	}
 	if o.Network == "" {
 		o.Network = "tcp"
 	}

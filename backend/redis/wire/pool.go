@@ -214,7 +214,12 @@ func (p *Pool) watch() {
 		}
 		now := Now()
 		for _, c := range p.conns() {
-			c.stalled(now - int64(p.opts.Stall))
+			switch waiting := c.waiting(now); {
+			case waiting > p.opts.GiveUp && p.opts.Down():
+				c.Close() // its receivers are told: an error for a read, the end for a write, as nobody knows whether it was done
+			case waiting > p.opts.Stall:
+				c.stalled()
+			}
 			if now-c.lastUse.Load() > int64(p.opts.Idle) {
 				p.closeIdle(c)
 			}
