@@ -42,6 +42,7 @@ const exampleRoutes = `routes:
 #    key: "mnist:{split:train|test}:images"
 #    object: {dataset: mnist, name: "{split}-images"}
 #    ttl: 6h
+#    after_use: keep
 #  - name: user-features
 #    key: "user:{id:int}:features"
 #    table: features.users

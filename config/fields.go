@@ -142,7 +142,7 @@ func (c *Config) otherFields() []field {
 		{"defaults.jitter", "Part of the TTL by which each value's is shortened at random, so that values filled together do not expire together.", share{&d.Jitter, 0, 0.5}},
 		{"defaults.absent_ttl", "How long a row that does not exist is remembered, so that it is not asked for again." + notServed, span{&d.AbsentTTL, time.Millisecond, time.Hour, true}},
 		{"budget", "The most that one request may take, its load included. Keep it below your clients' socket timeout (redis-py 8: 5 s).", span{&c.Budget, 10 * time.Millisecond, time.Minute, false}},
-		{"sessions.grace", "From a session's last connection closed to its end; data loaders reconnect between epochs." + notServed, span{&c.Sessions.Grace, time.Second, day, true}},
+		{"sessions.grace", "From a session's last connection closed to its end, at least 3s; data loaders reconnect between epochs. Then what was filled for it, and no other session uses, is removed.", span{&c.Sessions.Grace, time.Second, day, true}},
 		{"log.level", "The least severe level that is written.", choice{&c.Log.Level, []string{"debug", "info", "warn", "error"}}},
 		{"log.format", "Lines for people (text) or for machines (json).", choice{&c.Log.Format, []string{LogText, LogJSON}}},
 		{"shutdown.grace", "Time for clients to finish and events to be delivered.", span{&c.Shutdown.Grace, 10 * time.Millisecond, 10 * time.Minute, true}},

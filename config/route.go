@@ -24,6 +24,24 @@ type Route struct {
 	TTL    time.Duration // 0 takes Defaults.TTL
 	// Sliding makes each read extend the TTL.
 	Sliding bool
+	// AfterUse is AfterUseKeep, "" for the same, or AfterUseExpire: a value is given back to Redis soon after a hit.
+	AfterUse string
+}
+
+// The values of [Route].AfterUse.
+const (
+	AfterUseKeep   = "keep"
+	AfterUseExpire = "expire"
+)
+
+// AfterUse names the routes whose values are given back after a hit.
+func (c *Config) AfterUse() (names []string) {
+	for i := range c.Routes {
+		if c.Routes[i].AfterUse == AfterUseExpire {
+			names = append(names, c.Routes[i].Name)
+		}
+	}
+	return names
 }
 
 // Object is one large value in chunk rows. Both are templates over the key's parts.
@@ -38,6 +56,8 @@ const (
 	wantColumn = "a column's name"
 	wantKey    = "a pattern, at most 1024 bytes"
 	wantCQL    = "one SELECT"
+
+	wantAfterUse = AfterUseKeep + " or " + AfterUseExpire
 )
 
 // fields is the table of a route's scalar and list fields, bound to r.
@@ -51,6 +71,7 @@ func (r *Route) fields(path string) []field {
 		{path + ".value", "Column that is the value, its bytes as stored.", text{&r.Value, wantColumn, printable}},
 		{path + ".hash", "Instead of value: columns that are the fields of a hash.", list{&r.Hash, wantColumn, column}},
 		{path + ".ttl", "How long a filled value lives in Redis. Default defaults.ttl. {after: 15m, sliding: true} extends it at each read.", span{&r.TTL, time.Millisecond, MaxTTL, false}},
+		{path + ".after_use", "What becomes of a value after a hit: keep, the default, or expire, which removes it soon, unless a client has written it. For data that is read once.", text{&r.AfterUse, wantAfterUse, afterUse}},
 	}
 }
 
@@ -83,6 +104,13 @@ func (c *Config) ttl(r *Route) time.Duration {
 func routeName(s string) error {
 	if s == "" || len(s) > 64 || !only(s, "._-") || strings.ToLower(s) != s {
 		return errors.New("want " + wantName)
+	}
+	return nil
+}
+
+func afterUse(s string) error {
+	if s != "" && s != AfterUseKeep && s != AfterUseExpire {
+		return errors.New("want " + wantAfterUse)
 	}
 	return nil
 }

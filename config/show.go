@@ -100,6 +100,9 @@ func (c *Config) showRoute(w *outline, i int) {
 		ttl = "{after: " + ttl + ", sliding: true}"
 	}
 	put("ttl", ttl, from)
+	if r.AfterUse != "" {
+		put("after_use", r.AfterUse, "")
+	}
 }
 
 func showEncode(r *Route) string {

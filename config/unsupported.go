@@ -37,9 +37,6 @@ func (c *Config) Unsupported() []string {
 	if c.Given("defaults.absent_ttl") {
 		lines = append(lines, c.line("defaults.absent_ttl", "", "absent rows are not remembered in this version; every read of one asks the source"))
 	}
-	if c.Given("sessions.grace") {
-		lines = append(lines, c.line("sessions.grace", "", "sessions are not ended in this version; their names are in the events only"))
-	}
 	return lines
 }
 

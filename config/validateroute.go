@@ -72,7 +72,7 @@ func (v *validator) shaped(path string) bool {
 			continue
 		}
 		switch key {
-		case "name", "key", "db", "ttl", "ttl.after", "ttl.sliding":
+		case "name", "key", "db", "ttl", "ttl.after", "ttl.sliding", "after_use":
 		default:
 			return true
 		}

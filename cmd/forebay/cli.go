@@ -23,12 +23,13 @@ const (
 type commands struct {
 	File string `name:"config" short:"c" placeholder:"FILE" help:"Configuration file (YAML). Without one, everything is embedded."`
 
-	Serve   serveCmd   `cmd:"" help:"Serve Redis clients and HTTP until SIGINT or SIGTERM."`
-	Config  configCmd  `cmd:"" help:"Print an example, check a configuration, or show the effective one."`
-	Route   routeCmd   `cmd:"" help:"Tell which route serves a key and which query loads it."`
-	Load    loadCmd    `cmd:"" help:"Write NPY or NPZ files into Cassandra as samples."`
-	Health  healthCmd  `cmd:"" help:"Ask a running forebay whether it is ready."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve    serveCmd    `cmd:"" help:"Serve Redis clients and HTTP until SIGINT or SIGTERM."`
+	Config   configCmd   `cmd:"" help:"Print an example, check a configuration, or show the effective one."`
+	Route    routeCmd    `cmd:"" help:"Tell which route serves a key and which query loads it."`
+	Load     loadCmd     `cmd:"" help:"Write NPY or NPZ files into Cassandra as samples."`
+	Sessions sessionsCmd `cmd:"" help:"List, end or extend the training sessions of a running forebay."`
+	Health   healthCmd   `cmd:"" help:"Ask a running forebay whether it is ready."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // console is what a command has of the world around it.

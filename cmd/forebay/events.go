@@ -30,7 +30,7 @@ func (n *node) startEvents(context.Context) error {
 		Proxy: n.name(), Partitions: partitions,
 		HubEvents: max(1, e.Recent), HubBytes: max(4<<20, e.Recent*ringBytes),
 		SummarizeHits: e.Hits == config.HitsSummary,
-		Observe:       n.metrics.ObserveView, Sinks: n.sinks, Log: n.log,
+		Observe:       n.observe, Sinks: n.sinks, Log: n.log,
 	})
 	n.events.Start()
 	n.up.push("events", n.events.Close)

@@ -20,6 +20,7 @@ import (
 	"forebay/internal/event"
 	"forebay/internal/metric"
 	"forebay/internal/route"
+	"forebay/internal/session"
 	"forebay/internal/web"
 	"forebay/proxy"
 )
@@ -54,6 +55,7 @@ type node struct {
 	kafka     *kafka.Sink // nil: none
 	eventFile string      // "": none
 	events    *event.Pipeline
+	sessions  *session.Manager
 	pool      *wire.Pool
 	watcher   *redis.Watcher // nil: evictions are not watched
 	engine    *cache.Engine
@@ -88,7 +90,9 @@ func (cmd serveCmd) Run(c *console) (err error) {
 		n.startPrivateRedis,
 		n.startRedis,
 		n.startSource,
+		n.makeSessions,
 		n.startEvents,
+		n.startSessions,
 		n.startPool,
 		n.startWatcher,
 		n.startUpkeep,
