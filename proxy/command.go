@@ -7,7 +7,6 @@ import (
 
 	"forebay/backend/redis/wire"
 	"forebay/internal/event"
-	"forebay/internal/route"
 )
 
 // words splits a whole frame. The words alias it.
@@ -179,6 +178,9 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 		s.read1(cmd, frame, args)
 		return
 	}
+	if cmd.part != wholeKey && !s.ensure(cmd, args) {
+		return
+	}
 	if last := s.slotIfAny(); last != nil && s.batchN > 0 && last.kind == plain && last.id == cmd.id && last.writes == cmd.writes &&
 		last.state == waiting && last.at == s.now && last.n > 0 {
 		last.n++
@@ -239,23 +241,22 @@ func (s *session) reply(b []byte) {
 
 // read1 forwards a read that loads what is missing (or, while Redis is down, has it loaded at once).
 func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
-	var m route.Match
 	if cmd.read == opMGet {
 		s.readMGet(cmd, frame, args)
 		return
 	}
-	routed := s.srv.opts.Routes.Match(s.target.DB, args[1], &m)
+	r := s.srv.serves(s.target.DB, args[1], cmd.read)
 	if s.srv.large.has(s.target.DB, args[1]) && !s.own && !s.takeOwn() {
 		return
 	}
 	sl := s.push(readOne, cmd, 1)
 	sl.op = cmd.read
 	sl.key = append(sl.key[:0], args[1]...)
-	if routed {
-		sl.route = m.Route
+	if r != nil {
+		sl.route = r
 		s.routed++
-		switch cmd.read {
-		case opGetRange:
+		switch {
+		case cmd.read == opGetRange:
 			start, ok1 := parseInt(args[2])
 			end, ok2 := parseInt(args[3])
 			if !ok1 || !ok2 { // Redis will say what is wrong
@@ -264,7 +265,9 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 				break
 			}
 			sl.more = &detail{start: start, end: end}
-		case opGetEx:
+		case cmd.read.isHash():
+			sl.more = &detail{keys: copyWords(args[2:])}
+		case cmd.read == opGetEx:
 			sl.more = &detail{frame: append([]byte(nil), frame...)}
 			s.resending++
 		}
@@ -281,14 +284,13 @@ func (s *session) readMGet(cmd *command, frame []byte, args [][]byte) {
 	}
 	sl.key = arena
 	sl.more = s.srv.details.get(len(args) - 1)
-	var m route.Match
 	for _, a := range args[1:] {
 		sl.more.keys = append(sl.more.keys, arena[:len(a):len(a)])
 		arena = arena[len(a):]
-		s.srv.opts.Routes.Match(s.target.DB, a, &m)
-		sl.more.routes = append(sl.more.routes, m.Route)
-		if m.Route != nil {
-			sl.route = m.Route
+		r := s.srv.serves(s.target.DB, a, opMGet)
+		sl.more.routes = append(sl.more.routes, r)
+		if r != nil {
+			sl.route = r
 		}
 	}
 	if sl.route != nil {

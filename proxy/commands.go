@@ -38,6 +38,23 @@ const (
 	opGetRange
 	opStrLen
 	opMGet
+	opHGet // the first that reads a hash
+	opHMGet
+	opHGetAll
+	opHExists
+	opHLen
+	opHKeys
+	opHVals
+	opHStrLen
+)
+
+// part says whether a command changes a part of a value, so that the value must be there first.
+type part uint8
+
+const (
+	wholeKey part = iota
+	partOfString
+	partOfHash
 )
 
 // command is one row of the command table. It is never changed once the table is in use.
@@ -45,6 +62,7 @@ type command struct {
 	name  string
 	class class
 	read  readOp
+	part  part
 	id    metric.CommandID
 	arity int // as COMMAND gives it: negative for "at least"
 	// writes: it may change or remove keys. With firstKey 0 it is not known which.
@@ -76,6 +94,13 @@ var classes = map[string]class{
 
 var readOps = map[string]readOp{
 	"get": opGet, "getex": opGetEx, "getdel": opGetDel, "getrange": opGetRange, "substr": opGetRange, "strlen": opStrLen, "mget": opMGet,
+	"hget": opHGet, "hmget": opHMGet, "hgetall": opHGetAll, "hexists": opHExists, "hlen": opHLen, "hkeys": opHKeys, "hvals": opHVals, "hstrlen": opHStrLen,
+}
+
+var parts = map[string]part{
+	"append": partOfString, "setrange": partOfString, "setbit": partOfString, "bitfield": partOfString, "getset": partOfString,
+	"incr": partOfString, "incrby": partOfString, "incrbyfloat": partOfString, "decr": partOfString, "decrby": partOfString,
+	"hset": partOfHash, "hsetnx": partOfHash, "hmset": partOfHash, "hdel": partOfHash, "hincrby": partOfHash, "hincrbyfloat": partOfHash,
 }
 
 // commands is the command table, by lower-case name.
@@ -132,7 +157,7 @@ func (t commands) add(name string, arity int, flags []string, first, last, step 
 	if blocks && c.class == shared {
 		c.class = blocking
 	}
-	c.read = readOps[name]
+	c.read, c.part = readOps[name], parts[name]
 	t[name] = c
 }
 

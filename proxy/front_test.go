@@ -42,15 +42,22 @@ func (r *rows) Table(context.Context, string) (*backend.Table, error) {
 		Keyspace: "k", Name: "t",
 		Partition:  []backend.Column{{Name: "part", Type: backend.Int, Native: "bigint"}},
 		Clustering: []backend.Column{{Name: "id", Type: backend.Int, Native: "bigint"}},
-		Regular:    []backend.Column{{Name: "data", Type: backend.Blob, Native: "blob"}},
+		Regular: []backend.Column{
+			{Name: "data", Type: backend.Blob, Native: "blob"}, {Name: "n", Type: backend.Int, Native: "int"},
+			{Name: "none", Type: backend.Text, Native: "text"},
+		},
 	}, nil
 }
 
-func (r *rows) Prepare(context.Context, *backend.Select) ([]backend.Column, error) {
-	return []backend.Column{{Name: "data", Type: backend.Blob, Native: "blob"}}, nil
+func (r *rows) Prepare(_ context.Context, q *backend.Select) (cols []backend.Column, err error) {
+	for _, name := range q.Columns {
+		col, _ := q.Table.Column(name)
+		cols = append(cols, col)
+	}
+	return cols, nil
 }
 
-func (r *rows) Load(_ context.Context, _ *backend.Select, _, in []any, each func(int, backend.Row) error) error {
+func (r *rows) Load(_ context.Context, q *backend.Select, _, in []any, each func(int, backend.Row) error) error {
 	r.queries.Add(1)
 	r.asked.Add(int64(len(in)))
 	r.mu.Lock()
@@ -69,7 +76,9 @@ func (r *rows) Load(_ context.Context, _ *backend.Select, _, in []any, each func
 		found = r.read(in)
 	}
 	for i, data := range found {
-		if err := each(i, backend.Row{[]byte(data)}); err != nil {
+		// Of a hash: the id as a number, and a column that is null.
+		row := backend.Row{[]byte(data), in[i], nil}[:len(q.Columns)]
+		if err := each(i, row); err != nil {
 			return err
 		}
 	}
@@ -177,10 +186,13 @@ func start(t testing.TB, o options) *front {
 	routes, err := route.Compile([]route.Spec{{
 		Name: "t", Key: "t:{id:int}", Table: "t", Value: "data", TTL: time.Hour,
 		Where: []route.Bind{{Column: "part", Expr: "{id / 100}"}, {Column: "id", Expr: "{id}"}},
+	}, {
+		Name: "h", Key: "h:{id:int}", Table: "t", Hash: []string{"data", "n", "none"}, TTL: time.Hour,
+		Where: []route.Bind{{Column: "part", Expr: "{id / 100}"}, {Column: "id", Expr: "{id}"}},
 	}})
 	must(t, err)
 	must(t, routes.Bind(t.Context(), f.source))
-	metrics, err := metric.New(metric.Options{Registerer: prometheus.NewRegistry(), Routes: []string{"t"}})
+	metrics, err := metric.New(metric.Options{Registerer: prometheus.NewRegistry(), Routes: []string{"t", "h"}})
 	must(t, err)
 	f.events = event.New(event.Options{Proxy: "p", Sinks: []event.Sink{f.lines}, Observe: metrics.ObserveView})
 	f.events.Start()

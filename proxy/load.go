@@ -236,6 +236,8 @@ func (s *session) appendResult(b []byte, op readOp, d *detail, res *cache.Result
 	switch {
 	case res.Err != nil:
 		return append(b, errorReply(res.Err)...)
+	case op.isHash():
+		return s.appendHash(b, op, d.keys, res)
 	case op == opStrLen:
 		return redcon.AppendInt(b, int64(len(res.Value)))
 	case op == opGetRange:

@@ -120,6 +120,9 @@ func (s *session) takeRead(seq uint64, sl *slot, b []byte) {
 
 // absent tells whether the reply means, or may mean, that there is no such key: STRLEN 0 and GETRANGE "" do not tell.
 func (op readOp) absent(b []byte) bool {
+	if op.isHash() {
+		return op.absentHash(b)
+	}
 	switch op {
 	case opStrLen:
 		return len(b) == 4 && b[1] == '0'
@@ -132,6 +135,9 @@ func (op readOp) absent(b []byte) bool {
 
 // size is the value's size as the reply tells it.
 func (op readOp) size(b []byte) int64 {
+	if op.isHash() {
+		return op.sizeHash(b)
+	}
 	end := bytes.IndexByte(b, '\r')
 	if end < 1 {
 		return 0

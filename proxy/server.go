@@ -137,6 +137,14 @@ func (s *Server) route(db int, key []byte) *route.Route {
 	return m.Route
 }
 
+// serves returns the key's route if its values are of the kind that the operation reads: on a hash route, GET is left to Redis.
+func (s *Server) serves(db int, key []byte, op readOp) *route.Route {
+	if r := s.route(db, key); r != nil && r.IsHash() == op.isHash() {
+		return r
+	}
+	return nil
+}
+
 // Serve accepts clients until Shutdown, and returns nil then.
 func (s *Server) Serve(ln net.Listener) error {
 	s.mu.Lock()

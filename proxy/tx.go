@@ -158,11 +158,13 @@ func (tx *transaction) queue(s *session, cmd *command, args [][]byte) {
 			}
 		}
 		q.keys = copyWords(words)
-		var m route.Match
+		if cmd.read.isHash() {
+			q.detail.keys = copyWords(args[2:])
+		}
 		for _, k := range q.keys {
-			s.srv.opts.Routes.Match(s.target.DB, k, &m)
-			if m.Route != nil && (tx.db < 0 || tx.db == s.target.DB) && !tx.hides && !tx.wrote[string(k)] {
-				q.routes = append(q.routes, m.Route)
+			r := s.srv.serves(s.target.DB, k, cmd.read)
+			if r != nil && (tx.db < 0 || tx.db == s.target.DB) && !tx.hides && !tx.wrote[string(k)] {
+				q.routes = append(q.routes, r)
 				tx.routed = true
 				continue
 			}
