@@ -181,6 +181,12 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 	if cmd.part != wholeKey && !s.ensure(cmd, args) {
 		return
 	}
+	if m := messageOf(cmd, args); m != nil {
+		sl := s.push(logReply, cmd, 1)
+		sl.more = &detail{log: m}
+		s.append(frame, sl)
+		return
+	}
 	if last := s.slotIfAny(); last != nil && s.batchN > 0 && last.kind == plain && last.id == cmd.id && last.writes == cmd.writes &&
 		last.state == waiting && last.at == s.now && last.n > 0 {
 		last.n++

@@ -1,6 +1,10 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
+
+	"forebay/internal/event"
+)
 
 // subscribe forwards (P|S)SUBSCRIBE and (P|S)UNSUBSCRIBE: they are answered by one confirmation a channel.
 func (s *session) subscribe(cmd *command, frame []byte, args [][]byte) {
@@ -139,4 +143,26 @@ func (p *pins) set(kind []byte, total int) {
 	default:
 		*n = total
 	}
+}
+
+// logChannel is what the channels of training messages begin with; the session's name follows.
+const logChannel = "forebay:log:"
+
+// message is a training message on its way: PUBLISH forebay:log:<session> text.
+type message struct{ session, text string }
+
+// messageOf returns the training message that a command publishes, nil if it is none.
+func messageOf(cmd *command, args [][]byte) *message {
+	if cmd.name != "publish" || len(args) != 3 || !bytes.HasPrefix(args[1], []byte(logChannel)) {
+		return nil
+	}
+	return &message{session: string(args[1][len(logChannel):]), text: string(args[2])}
+}
+
+// log puts a message on the stream, now that Redis has taken it: b is its reply.
+func (s *session) log(m *message, b []byte) {
+	if len(b) == 0 || b[0] != ':' {
+		return
+	}
+	s.srv.opts.Events.Record(&event.Event{Kind: event.Log, Session: m.session, Text: m.text, By: s.name})
 }

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -260,4 +261,28 @@ func TestUsers(t *testing.T) {
 	f.redis.Do(t, "ACL", "DELUSER", "some")
 	d := dial(t, f.addr)
 	d.do("-WRONGPASS invalid username-password pair or user is disabled.\r\n", "AUTH some pw")
+}
+
+func TestTrainingMessages(t *testing.T) {
+	f := start(t, options{})
+	sub, c := dial(t, f.addr), dial(t, f.addr)
+	sub.do("*3\r\n"+bulk("subscribe")+bulk("forebay:log:run-1")+":1\r\n", "SUBSCRIBE forebay:log:run-1")
+	c.do("+OK\r\n", "CLIENT SETNAME run-1")
+	c.send(frame("PUBLISH", "forebay:log:run-1", "loss 0.1"))
+	c.expect(":1\r\n")
+	sub.expect("*3\r\n" + bulk("message") + bulk("forebay:log:run-1") + bulk("loss 0.1"))
+	c.do("+OK\r\n+QUEUED\r\n*1\r\n:0\r\n", "MULTI", "PUBLISH forebay:log:run-2 two", "EXEC")
+	c.do(":0\r\n", "PUBLISH other text")
+	must(t, f.events.Flush(t.Context()))
+	f.lines.mu.Lock()
+	defer f.lines.mu.Unlock()
+	var got []string
+	for _, m := range f.lines.all {
+		if m["kind"] == "log" {
+			got = append(got, fmt.Sprint(m["session"], " ", m["text"], " by ", m["by"]))
+		}
+	}
+	if want := []string{"run-1 loss 0.1 by run-1", "run-2 two by run-1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

@@ -87,6 +87,9 @@ func (s *session) take(seq uint64, sl *slot, b []byte) {
 		s.takeExec(seq, sl, b)
 	case infoReply:
 		s.finish(seq, sl, s.srv.addInfo(b, sl.more.keys))
+	case logReply:
+		s.log(sl.more.log, b)
+		s.finish(seq, sl, b)
 	case helloReply:
 		if sl.more != nil && b[0] != '-' {
 			sl.more.then()

@@ -15,6 +15,7 @@ const (
 	execReply              // EXEC: absent reads are patched
 	infoReply              // INFO: a section is added
 	helloReply             // HELLO: the client's own id is put in
+	logReply               // PUBLISH of a training message: put on the stream
 	subReply               // confirmations of (un)subscriptions
 )
 
@@ -54,6 +55,7 @@ type detail struct {
 	tx         *transaction // execReply
 	reply      []byte       // a large reply, or one to be patched, while it is gathered
 	all        bool         // subReply: UNSUBSCRIBE without arguments
+	log        *message     // logReply
 	then       func()       // helloReply: what to do once it was no error
 }
 

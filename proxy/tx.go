@@ -30,7 +30,8 @@ type queued struct {
 	keys   [][]byte
 	routes []*route.Route // nil too where a command before it may have written the key
 	detail *detail
-	db     int // of a SELECT: its database and 1
+	log    *message // a training message that it publishes
+	db     int      // of a SELECT: its database and 1
 }
 
 // add queues a command: args is nil if its words are not known.
@@ -141,7 +142,7 @@ func (s *session) pushExec(cmd *command, tx *transaction) *slot {
 
 // queue notes a command of the transaction.
 func (tx *transaction) queue(s *session, cmd *command, args [][]byte) {
-	q := queued{}
+	q := queued{log: messageOf(cmd, args)}
 	if cmd.read != noRead && cmd.arityOK(len(args)) {
 		q.read = cmd.read
 		words := args[1:2]
@@ -267,6 +268,9 @@ func (s *session) takeExec(seq uint64, sl *slot, b []byte) {
 		q := &tx.cmds[i]
 		if q.db > 0 && e[0] != '-' {
 			db = q.db - 1
+		}
+		if q.log != nil {
+			s.log(q.log, e)
 		}
 		if q.read == noRead || e[0] == '-' {
 			return
