@@ -13,8 +13,8 @@ import (
 const (
 	// dueAtOnce is how many sessions one round ends at most.
 	dueAtOnce = 16
-	// leaseFor is how long a release may go on without a sign, before another proxy takes it up.
-	leaseFor = 15 * time.Second
+	// leaseRounds is how many times Every a release may go on without a sign, before another proxy takes it up.
+	leaseRounds = 15
 	// endsWithin bounds one release in the background; what is left is taken up again.
 	endsWithin = 10 * time.Minute
 )
@@ -38,7 +38,7 @@ func (m *Manager) End(ctx context.Context, name, by string) (Released, error) {
 	}
 	token := newID()
 	ended, err := m.opt.Store.CloseSession(ctx, name, backend.SessionClose{
-		Token: token, Lease: leaseFor, Reason: event.Ended.String(), By: by,
+		Token: token, Lease: m.lease(), Reason: event.Ended.String(), By: by,
 	})
 	if err != nil {
 		return Released{}, err
@@ -68,7 +68,7 @@ func (m *Manager) endDue(ctx context.Context) {
 		token := newID()
 		var ended *backend.SessionRecord
 		ended, err = m.opt.Store.CloseSession(ctx, name, backend.SessionClose{
-			IfDue: true, Token: token, Lease: leaseFor, Reason: event.Idle.String(),
+			IfDue: true, Token: token, Lease: m.lease(), Reason: event.Idle.String(),
 		})
 		if ended != nil {
 			_, err = m.release(ctx, ended, token)
@@ -83,7 +83,7 @@ func (m *Manager) endDue(ctx context.Context) {
 		}
 		token := newID()
 		var ended *backend.SessionRecord
-		if ended, err = m.opt.Store.Take(ctx, id, token, leaseFor); ended != nil {
+		if ended, err = m.opt.Store.Take(ctx, id, token, m.lease()); ended != nil {
 			_, err = m.release(ctx, ended, token)
 		}
 	}
@@ -91,6 +91,8 @@ func (m *Manager) endDue(ctx context.Context) {
 		m.log.Warn("a session's keys are not given back yet", "error", err)
 	}
 }
+
+func (m *Manager) lease() time.Duration { return leaseRounds * m.opt.Every }
 
 // errLease ends a release that another proxy has taken over.
 var errLease = errors.New("another proxy goes on with it")
@@ -141,15 +143,15 @@ func reasonOf(s string) event.Reason {
 }
 
 func (m *Manager) renew(ctx context.Context, id, token string, keys, bytes int64) error {
-	ok, err := m.opt.Store.Renew(ctx, id, token, leaseFor, keys, bytes)
+	ok, err := m.opt.Store.Renew(ctx, id, token, m.lease(), keys, bytes)
 	if err == nil && !ok {
 		err = errLease
 	}
 	return err
 }
 
-// settle waits until every proxy with connections of another session has told what those claimed before this one ended.
-// One that does not tell is waited for as long as it takes to know that it is gone.
+// settle waits until every proxy with connections of another session has told what those claimed before this one ended: a round and a half at
+// least, for sessions of which nobody has told at all yet. One that does not tell is waited for as long as it takes to know that it is gone.
 func (m *Manager) settle(ctx context.Context, ended *backend.SessionRecord, token string) error {
 	look := time.NewTicker(max(m.opt.Every/10, time.Millisecond))
 	defer look.Stop()
@@ -161,7 +163,8 @@ func (m *Manager) settle(ctx context.Context, ended *backend.SessionRecord, toke
 		if err != nil {
 			return err
 		}
-		if m.settled(live, ended.Ends) || time.Since(asked) > 4*m.opt.Every {
+		waited := time.Since(asked)
+		if waited > m.opt.Every*3/2 && m.settled(live, ended.Ends) || waited > 4*m.opt.Every {
 			return m.renew(ctx, ended.ID, token, 0, 0)
 		}
 		select {

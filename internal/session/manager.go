@@ -23,6 +23,7 @@ type Manager struct {
 
 	mu       sync.RWMutex
 	sessions map[string]*local
+	idle     map[string]*local // those of them without a connection here
 	rows     int  // locals made so far
 	full     bool // it was said that there are too many
 
@@ -36,7 +37,7 @@ func New(o Options) *Manager {
 	o = o.withDefaults()
 	return &Manager{
 		opt: o, log: o.Log, token: newID(), budget: budget{most: o.MaxBytes}, used: newAfterUse(o.AfterUse),
-		sessions: map[string]*local{}, ending: make(chan struct{}, 1),
+		sessions: map[string]*local{}, idle: map[string]*local{}, ending: make(chan struct{}, 1),
 	}
 }
 
@@ -68,6 +69,7 @@ func (m *Manager) Open(name string) {
 		l = &local{name: name, row: m.token + "." + strconv.Itoa(m.rows), dbs: map[int]*claims{}}
 		m.sessions[name] = l
 	}
+	delete(m.idle, name)
 	l.mu.Lock()
 	l.conns++
 	l.closed = time.Time{}
@@ -77,8 +79,8 @@ func (m *Manager) Open(name string) {
 
 // Close tells that a connection has the name no more: it closed or was given another. Each Open has one Close.
 func (m *Manager) Close(name string) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	l := m.sessions[name]
 	if l == nil {
 		return // no session's, or opened when there were too many
@@ -92,19 +94,15 @@ func (m *Manager) Close(name string) {
 	l.dirty = true
 	if l.conns == 0 {
 		l.closed = time.Now()
+		m.idle[name] = l
 	}
 }
 
 // makeRoom drops one session that has no connection here. What it claimed is told but for the last second, and only keeps keys. m.mu is held.
 func (m *Manager) makeRoom() bool {
-	for _, l := range m.sessions {
-		l.mu.Lock()
-		idle := l.conns == 0
-		l.mu.Unlock()
-		if idle {
-			m.drop(l)
-			return true
-		}
+	for _, l := range m.idle {
+		m.drop(l)
+		return true
 	}
 	return false
 }
@@ -115,6 +113,7 @@ func (m *Manager) drop(l *local) {
 	l.forget(&m.budget)
 	l.mu.Unlock()
 	delete(m.sessions, l.name)
+	delete(m.idle, l.name)
 }
 
 // Observe takes one event of the pipeline, as event.Options.Observe does. It counts reads of sessions that are open here, or
