@@ -47,6 +47,7 @@ func (m *Manager) End(ctx context.Context, name, by string) (Released, error) {
 		return Released{}, fmt.Errorf("session %s: %w", name, ErrNoSession)
 	}
 	r, err := m.release(ctx, ended, token)
+	m.failed(ended.ID, err)
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", ErrUnfinished, err)
 	}
@@ -72,6 +73,7 @@ func (m *Manager) endDue(ctx context.Context) {
 		})
 		if ended != nil {
 			_, err = m.release(ctx, ended, token)
+			m.failed(ended.ID, err)
 		}
 		if err != nil {
 			break
@@ -81,10 +83,14 @@ func (m *Manager) endDue(ctx context.Context) {
 		if err != nil {
 			break
 		}
+		if m.failedLately(id) {
+			continue
+		}
 		token := newID()
 		var ended *backend.SessionRecord
 		if ended, err = m.opt.Store.Take(ctx, id, token, m.lease()); ended != nil {
 			_, err = m.release(ctx, ended, token)
+			m.failed(id, err)
 		}
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, backend.ErrStoreDown) {
@@ -93,6 +99,24 @@ func (m *Manager) endDue(ctx context.Context) {
 }
 
 func (m *Manager) lease() time.Duration { return leaseRounds * m.opt.Every }
+
+// failed remembers a release that failed here.
+func (m *Manager) failed(id string, err error) {
+	if err == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failedID, m.failedAt = id, time.Now()
+}
+
+// failedLately tells whether a release is better left to another proxy first. Rounds of two proxies may keep in step, and the one that fails
+// would else win each time.
+func (m *Manager) failedLately(id string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return id == m.failedID && time.Since(m.failedAt) < 2*m.lease()
+}
 
 // errLease ends a release that another proxy has taken over.
 var errLease = errors.New("another proxy goes on with it")

@@ -24,8 +24,11 @@ type Manager struct {
 	mu       sync.RWMutex
 	sessions map[string]*local
 	idle     map[string]*local // those of them without a connection here
-	rows     int  // locals made so far
-	full     bool // it was said that there are too many
+	rows     int               // locals made so far
+	full     bool              // it was said that there are too many
+
+	failedID string    // the release that failed here last: others are let go first
+	failedAt time.Time // when
 
 	telling sync.Mutex // held by whoever tells, so that rounds do not overlap
 
