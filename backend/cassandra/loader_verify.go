@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+
+	"forebay/backend"
 )
 
-// ErrDamaged means that what is stored is not what was loaded, or not all of it.
-var ErrDamaged = errors.New("what is stored is not what was loaded")
+// ErrDamaged is [backend.ErrDamaged].
+var ErrDamaged = backend.ErrDamaged
 
 // Verified is what was read back.
 type Verified struct {

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,7 @@ type Engine struct {
 	flights flights
 	slots   chan struct{} // one per query under way
 	busy    atomic.Int64  // flights under way: lets Fence return at once
+	objects objects
 
 	coalesced atomic.Int64
 
@@ -57,6 +59,7 @@ func New(o Options) *Engine {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{opts: o, slots: make(chan struct{}, max(1, o.Loads))}
+	e.objects = newObjects(o.Store)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
@@ -82,12 +85,16 @@ type Want struct {
 	Route *route.Route
 }
 
-// Result is the answer for one key. With Err nil, a nil Value means that the source has no such row.
+// Result is the answer for one key. With Err nil and Stored false, a nil Value means that the source has no such row.
 // Value is shared with other readers: it must not be changed.
 type Result struct {
 	Value  []byte
 	Err    error
 	Cached bool // Redis held it after all
+	// Stored is for objects: Redis holds the value, which is not in memory (Value is nil). The reader asks Redis again, whatever its Mode. If the
+	// key has gone by then (evicted, deleted), it begins anew: that is no absence.
+	Stored bool
+	Bytes  int64 // the value's size; 0 where it is Stored and Cached, as nobody has asked
 }
 
 // Read gives a result for each of wants. It returns within ctx's deadline or the budget, whichever is sooner. Errors wrap backend.ErrSourceDown,
@@ -156,7 +163,7 @@ func (e *Engine) round(
 		select {
 		case <-joined[n].done:
 		case <-ctx.Done():
-			results[i].Err = deadline(ctx)
+			results[i].Err = deadline(ctx, wants[i].Route)
 			continue
 		}
 		out := joined[n].out
@@ -165,21 +172,45 @@ func (e *Engine) round(
 			again = append(again, i)
 			continue
 		}
-		results[i] = Result{Value: out.value, Err: out.err, Cached: out.cached}
+		results[i] = Result{Value: out.value, Err: out.err, Cached: out.cached, Stored: out.stored, Bytes: max(out.bytes, int64(len(out.value)))}
 	}
 	return again, refused
 }
 
 // deadline is the error of a reader whose time is over.
-func deadline(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+func deadline(ctx context.Context, r *route.Route) error {
+	switch {
+	case !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return ErrClosed
+	case r.IsObject():
+		return fmt.Errorf("%w: the object is being loaded", backend.ErrSourceTimeout) // and goes on to be: see object.go
+	default:
 		return backend.ErrSourceTimeout
 	}
-	return ErrClosed
 }
 
-// start runs the flights in a goroutine of the engine's: their readers may leave.
+// start runs the flights in goroutines of the engine's: their readers may leave. An object has one of its own, as it takes its time.
 func (e *Engine) start(db int, mine []load, mode Mode) {
+	rows := mine[:0:0]
+	for i := range mine {
+		if !mine[i].route.IsObject() {
+			rows = append(rows, mine[i])
+			continue
+		}
+		e.launch(mine[i:i+1], func() { e.flyObject(&mine[i], mode) })
+	}
+	if len(rows) == 0 {
+		return
+	}
+	e.launch(rows, func() {
+		ctx, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
+		defer cancel()
+		e.fly(ctx, db, rows, mode)
+	})
+}
+
+// launch runs fly, which ends mine, in a goroutine that Close waits for.
+func (e *Engine) launch(mine []load, fly func()) {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -192,9 +223,7 @@ func (e *Engine) start(db int, mine []load, mode Mode) {
 	e.mu.Unlock()
 	go func() {
 		defer e.wg.Done()
-		ctx, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
-		defer cancel()
-		e.fly(ctx, db, mine, mode)
+		fly()
 	}()
 }
 

@@ -14,6 +14,8 @@ type outcome struct {
 	err    error
 	cached bool // it was in Redis after all
 	again  bool // not to be used: look again
+	stored bool // it is in Redis and not here
+	bytes  int64
 }
 
 // flight is one load of one key, and those who wait for it.
@@ -89,6 +91,13 @@ func (fs *flights) seal(f *flight) bool {
 	defer fs.mu.Unlock()
 	f.sealed = true
 	return !f.dropped
+}
+
+// stale tells that the value must not be stored, so that nothing is gained by loading on.
+func (fs *flights) stale(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return f.dropped
 }
 
 // end publishes the outcome.

@@ -21,7 +21,8 @@ type query struct {
 	in     getter   // nil without sel.In
 	types  []backend.Column
 	encode encoder
-	fields []int // of a hash: the result column of each
+	fields []int           // of a hash: the result column of each
+	chunks *backend.Select // of an object
 }
 
 // Bind checks every route against the source's schema and makes its query. It reports every problem at once, each naming its route and
@@ -55,13 +56,13 @@ func (r *Route) plan(ctx context.Context, src backend.Source, tables map[string]
 	if r.spec.CQL != "" {
 		return q, r.planCQL(ctx, src, q)
 	}
-	tbl := tables[r.spec.Table]
+	tbl := tables[r.tableName()]
 	if tbl == nil {
 		var err error
-		if tbl, err = src.Table(ctx, r.spec.Table); err != nil {
-			return nil, []error{fmt.Errorf("table %s: %w", r.spec.Table, err)}
+		if tbl, err = src.Table(ctx, r.tableName()); err != nil {
+			return nil, []error{fmt.Errorf("table %s: %w", r.tableName(), err)}
 		}
-		tables[r.spec.Table] = tbl
+		tables[r.tableName()] = tbl
 	}
 	problems := append(r.checkWhere(tbl), r.checkColumns(tbl)...)
 	if len(problems) > 0 {
@@ -73,7 +74,7 @@ func (r *Route) plan(ctx context.Context, src backend.Source, tables map[string]
 		e := r.expr(col.Name)
 		get, err := newGetter(e, &r.key, col)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("where %s %q: %w", col.Name, e.src, err))
+			problems = append(problems, fmt.Errorf("%s %s %q: %w", r.clause(), col.Name, e.src, err))
 			continue
 		}
 		// A column that is the same for every key would gather nothing.
@@ -88,7 +89,11 @@ func (r *Route) plan(ctx context.Context, src backend.Source, tables map[string]
 	for i, name := range q.sel.Columns {
 		types[i], _ = tbl.Column(name)
 	}
-	problems = append(problems, r.planValue(q, types)...)
+	if r.IsObject() {
+		problems = append(problems, r.planObject(ctx, src, q, types)...)
+	} else {
+		problems = append(problems, r.planValue(q, types)...)
+	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -142,9 +147,9 @@ func (r *Route) checkWhere(tbl *backend.Table) (problems []error) {
 		case hasColumn(tbl.Partition, b.column), hasColumn(tbl.Clustering, b.column):
 		case hasColumn(tbl.Regular, b.column):
 			bad("where %s: is neither a partition nor a clustering column of %s; only the primary key (%s) names a row",
-				b.column, r.spec.Table, keyOf(tbl))
+				b.column, r.tableName(), keyOf(tbl))
 		default:
-			bad("where %s: %s has no such column%s", b.column, r.spec.Table, suggest(b.column, tbl))
+			bad("where %s: %s has no such column%s", b.column, r.tableName(), suggest(b.column, tbl))
 		}
 	}
 	var missing []string
@@ -155,7 +160,7 @@ func (r *Route) checkWhere(tbl *backend.Table) (problems []error) {
 	}
 	if len(missing) > 0 {
 		bad("where: lacks %s of the partition key of %s; without the whole of it the query would be a scan of every node, so add it",
-			strings.Join(missing, ", "), r.spec.Table)
+			strings.Join(missing, ", "), r.tableName())
 	}
 	free := ""
 	for _, c := range tbl.Clustering {
@@ -168,7 +173,7 @@ func (r *Route) checkWhere(tbl *backend.Table) (problems []error) {
 	}
 	if free != "" {
 		bad("where: lacks the clustering column %s of %s, so many rows would answer and a value is one row; bind the whole primary key (%s)",
-			free, r.spec.Table, keyOf(tbl))
+			free, r.tableName(), keyOf(tbl))
 	}
 	return problems
 }
@@ -177,6 +182,13 @@ func (r *Route) checkWhere(tbl *backend.Table) (problems []error) {
 func (r *Route) columns() []string {
 	if r.IsHash() {
 		return r.spec.Hash
+	}
+	if r.IsObject() {
+		var names []string
+		for _, c := range objectHeader() {
+			names = append(names, c.Name)
+		}
+		return names
 	}
 	if r.spec.Encode == nil {
 		return []string{r.spec.Value}
@@ -196,12 +208,14 @@ func (r *Route) checkColumns(tbl *backend.Table) (problems []error) {
 		if _, ok := tbl.Column(name); !ok {
 			what := "value"
 			switch {
+			case r.IsObject():
+				what = "object"
 			case r.IsHash():
 				what = "hash"
 			case r.spec.Encode != nil:
 				what = "encode " + r.spec.Encode.Format
 			}
-			problems = append(problems, fmt.Errorf("%s: %s has no column %s%s", what, r.spec.Table, name, suggest(name, tbl)))
+			problems = append(problems, fmt.Errorf("%s: %s has no column %s%s", what, r.tableName(), name, suggest(name, tbl)))
 		}
 	}
 	return problems

@@ -35,7 +35,12 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 		bad("key %q: %w", s.Key, err)
 		return r, append(problems, checkValue(&s)...)
 	}
+	where := s.Where
 	switch {
+	case s.Object != nil:
+		var bad []error
+		where, bad = r.checkObject()
+		problems = append(problems, bad...)
 	case s.Table == "" && s.CQL == "":
 		bad("table: missing; give table and where, or cql")
 	case s.Table != "" && s.CQL != "":
@@ -44,7 +49,7 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 		bad("where: missing; it says how the key names the row, as in where: {id: \"{id}\"}")
 	}
 	seen := map[string]bool{}
-	for _, w := range s.Where {
+	for _, w := range where {
 		if seen[w.Column] {
 			bad("where: column %s stands twice", w.Column)
 			continue
@@ -52,7 +57,7 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 		seen[w.Column] = true
 		e, err := compileExpr(w.Expr, &r.key)
 		if err != nil {
-			bad("where %s %q: %w", w.Column, w.Expr, err)
+			bad("%s %s %q: %w", r.clause(), w.Column, w.Expr, err)
 			continue
 		}
 		r.binds = append(r.binds, bind{w.Column, e})
@@ -63,8 +68,19 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 	return r, append(problems, checkValue(&s)...)
 }
 
+// clause is the key of the configuration that the route's expressions stand under.
+func (r *Route) clause() string {
+	if r.IsObject() {
+		return "object"
+	}
+	return "where"
+}
+
 // checkValue checks the value and encode fields.
 func checkValue(s *Spec) (problems []error) {
+	if s.Object != nil {
+		return nil // checkObject has
+	}
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if len(s.Hash) > 0 {
 		if s.Value != "" || s.Encode != nil {

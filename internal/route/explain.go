@@ -69,7 +69,7 @@ func (r *Route) explainQuery(b *strings.Builder, l Lookup, m *Match, key []byte)
 			fmt.Fprintf(b, "bind   :%s = %s\n", n, value(i))
 		}
 	} else {
-		fmt.Fprintf(b, "query  SELECT %s FROM %s WHERE ", strings.Join(r.columns(), ", "), r.spec.Table)
+		fmt.Fprintf(b, "query  SELECT %s FROM %s WHERE ", strings.Join(r.columns(), ", "), r.tableName())
 		for i, n := range names {
 			if i > 0 {
 				b.WriteString(" AND ")
@@ -77,6 +77,9 @@ func (r *Route) explainQuery(b *strings.Builder, l Lookup, m *Match, key []byte)
 			fmt.Fprintf(b, "%s = %s", n, value(i))
 		}
 		b.WriteByte('\n')
+	}
+	if r.IsObject() {
+		r.explainObject(b)
 	}
 	switch {
 	case l.Select == nil:

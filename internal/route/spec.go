@@ -15,6 +15,8 @@ type Spec struct {
 	Encode *Encode
 	// Hash makes the value a Redis hash: its columns, each a field of the column's name. Instead of Value and Encode.
 	Hash []string
+	// Object makes the value one large value in chunk rows. Instead of all of the above but Name, Key and DB.
+	Object *ObjectSpec
 	// TTL is the time a filled value lives in Redis, above zero; Jitter is the part of it (0 to 0.5) by which it is shortened at random.
 	TTL    time.Duration
 	Jitter float64

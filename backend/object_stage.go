@@ -1,0 +1,25 @@
+package backend
+
+import (
+	"context"
+	"time"
+)
+
+// Stager is a [Store] that takes a large value piece by piece.
+type Stager interface {
+	// Stage begins a value of the key in database db, of which no client sees anything until Commit. Whoever asked must call
+	// Commit or Abort.
+	Stage(ctx context.Context, db int, key []byte) (Stage, error)
+}
+
+// Stage is one value on its way. It is for one goroutine. After an error of Append, only Abort may follow.
+type Stage interface {
+	// Append adds to the value's end and returns when the store has it, so that no more than one chunk is on its way. The slice is borrowed
+	// until then. The error wraps ErrStoreDown, or is the store's own (OOM, say).
+	Append(ctx context.Context, chunk []byte) error
+	// Commit makes what was appended the key's value, if the key is absent, and ends the stage. ttl is above zero, in milliseconds; track
+	// is as in [Entry]. Not stored without an error: another value is there. After an error that wraps ErrStoreDown nothing is known.
+	Commit(ctx context.Context, ttl time.Duration, track bool) (stored bool, err error)
+	// Abort ends the stage without a value. It does nothing after Commit. Should it not get through, the store forgets the stage by itself.
+	Abort(ctx context.Context)
+}
