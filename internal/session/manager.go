@@ -159,6 +159,7 @@ func (m *Manager) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { m.giveBack(ctx) })
+	wg.Go(func() { m.sweep(ctx) })
 	tick := time.NewTicker(m.opt.Every)
 	defer tick.Stop()
 	down := false
