@@ -93,8 +93,6 @@ func routeReference() [][2]string {
 	for _, f := range new(Route).fields("") {
 		key, doc := f.path[1:], sentence(f)
 		switch key {
-		case "hash":
-			doc += notServed
 		case "ttl":
 			doc += " Sliding is" + strings.ToLower(notServed)
 		}
@@ -105,7 +103,7 @@ func routeReference() [][2]string {
 		case "value":
 			rows = append(rows,
 				[2]string{"encode", fmt.Sprintf("Instead of value: raw (the default) is the bytes as stored; npy: {column, dtype, shape} a NumPy file; pickle: {column, dtype, shape} one array or scalar, or a dict of them by name. dtype is NumPy's name, as uint8 or <f4, needed for arrays; shape has 1 to %d dimensions, one of them may be -1; without it there is one.", maxDims)},
-				[2]string{"object", "Instead of table: {dataset, name} of one large value that `forebay load --object` stored in chunks." + notServed},
+				[2]string{"object", "Instead of table: {dataset, name} of one large value that `forebay load --object` stored in chunks. Up to 512 MiB."},
 			)
 		}
 	}

@@ -75,20 +75,20 @@ func (r *Route) fields(path string) []field {
 	}
 }
 
-// Specs returns the routes in file order with the defaults applied. Object and hash routes, which a [route.Spec] cannot say,
-// are left out: see [Config.Refused].
+// Specs returns the routes in file order with the defaults applied.
 func (c *Config) Specs() []route.Spec {
 	specs := make([]route.Spec, 0, len(c.Routes))
 	for i := range c.Routes {
 		r := &c.Routes[i]
-		if r.Object != nil || len(r.Hash) > 0 {
-			continue
-		}
-		specs = append(specs, route.Spec{
+		s := route.Spec{
 			Name: r.Name, Key: r.Key, DB: r.DB,
-			Table: r.Table, Where: r.Where, CQL: r.CQL, Value: r.Value, Encode: r.Encode,
+			Table: r.Table, Where: r.Where, CQL: r.CQL, Value: r.Value, Encode: r.Encode, Hash: r.Hash,
 			TTL: c.ttl(r), Jitter: c.Defaults.Jitter,
-		})
+		}
+		if r.Object != nil {
+			s.Object = &route.ObjectSpec{Dataset: r.Object.Dataset, Name: r.Object.Name}
+		}
+		specs = append(specs, s)
 	}
 	return specs
 }

@@ -35,6 +35,14 @@ func TestSpecsOfTheContractsExample(t *testing.T) {
 			TTL: time.Hour, Jitter: 0.1,
 		},
 		{
+			Name: "mnist-whole", Key: "mnist:{split:train|test}:images", TTL: 6 * time.Hour, Jitter: 0.1,
+			Object: &route.ObjectSpec{Dataset: "mnist", Name: "{split}-images"},
+		},
+		{
+			Name: "user-features", Key: "user:{id:int}:features", Table: "features.users", TTL: 15 * time.Minute, Jitter: 0.1,
+			Where: []route.Bind{{Column: "user_id", Expr: "{id}"}}, Hash: []string{"age", "country", "embedding"},
+		},
+		{
 			Name: "images", Key: "img:{id:uuid}", Table: "media.images", Value: "jpeg",
 			Where: []route.Bind{{Column: "id", Expr: "{id}"}}, TTL: time.Hour, Jitter: 0.1,
 		},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"forebay/backend/embedded"
@@ -71,9 +70,6 @@ func (cmd configCheck) Run(c *console) error {
 // compile makes the table of the configuration's routes; the bundled digits bring theirs where there are none. Its error is the operator's to
 // mend.
 func compile(cfg *config.Config) (*route.Table, error) {
-	if refused := cfg.Refused(); len(refused) > 0 {
-		return nil, misused("%s", strings.Join(refused, "\n"))
-	}
 	specs := cfg.Specs()
 	if len(specs) == 0 && cfg.Source.Embedded {
 		specs = embedded.DefaultRoutes()
@@ -89,9 +85,7 @@ func compile(cfg *config.Config) (*route.Table, error) {
 }
 
 // withoutEffect lists what the configuration asks for, this version does not do and a start does not depend on.
-func withoutEffect(cfg *config.Config) []string {
-	return cfg.Unsupported()[len(cfg.Refused()):]
-}
+func withoutEffect(cfg *config.Config) []string { return cfg.Unsupported() }
 
 // connect asks the servers that the configuration names.
 func connect(c *console, cfg *config.Config, routes *route.Table) error {

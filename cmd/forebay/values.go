@@ -11,6 +11,9 @@ import (
 	"forebay/internal/web"
 )
 
+// objectRounds is how often an object is loaded that is not in Redis any more when it is looked for.
+const objectRounds = 3
+
 // reads counts reads by HTTP when they are answered.
 type reads struct{ hits, misses atomic.Int64 }
 
@@ -55,7 +58,7 @@ func (n *node) read(ctx context.Context, db int, key []byte, ev *event.Event) ([
 		return nil, web.ErrUnrouted
 	}
 	// The engine looks once more: another load may have ended since.
-	res := n.engine.Read(ctx, db, []cache.Want{{Key: key, Route: r}}, cache.Mode{NoLook: down})[0]
+	res := n.load(ctx, db, cache.Want{Key: key, Route: r}, cache.Mode{NoLook: down})
 	switch {
 	case res.Err != nil:
 		ev.Error = res.Err.Error()
@@ -69,6 +72,26 @@ func (n *node) read(ctx context.Context, db int, key []byte, ev *event.Event) ([
 		ev.Result, ev.Origin = event.Loaded, event.FromSource
 	}
 	return res.Value, nil
+}
+
+// load reads through the engine. An object that went to Redis without passing by is read from there; if it has gone by then (evicted, or
+// a client deleted it), it is loaded again.
+func (n *node) load(ctx context.Context, db int, want cache.Want, mode cache.Mode) cache.Result {
+	for range objectRounds {
+		res := n.engine.Read(ctx, db, []cache.Want{want}, mode)[0]
+		if res.Err != nil || !res.Stored {
+			return res
+		}
+		value, down, err := n.cached(ctx, db, want.Key)
+		switch {
+		case value != nil:
+			return cache.Result{Value: value, Cached: res.Cached}
+		case err != nil && !down:
+			return cache.Result{Err: err}
+		}
+		mode.NoLook = down
+	}
+	return cache.Result{Err: cache.ErrContended}
 }
 
 // cached looks into Redis. down tells that it could not be asked.
