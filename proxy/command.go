@@ -274,8 +274,14 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 		case cmd.read.isHash():
 			sl.more = &detail{keys: copyWords(args[2:])}
 		case cmd.read == opGetEx:
-			sl.more = &detail{frame: append([]byte(nil), frame...)}
+			sl.more = &detail{}
 			s.resending++
+		}
+		if sl.route != nil && (cmd.read == opGetEx || r.IsObject()) {
+			if sl.more == nil {
+				sl.more = &detail{}
+			}
+			sl.more.frame = append([]byte(nil), frame...) // it may be sent once more
 		}
 	}
 	s.sendRead(frame, sl)

@@ -117,7 +117,7 @@ func (s *session) ensure(cmd *command, args [][]byte) bool {
 		return true
 	}
 	s.drain()
-	want := cache.Want{Key: args[1], Route: r}
+	want := cache.Want{Key: args[1], Route: r, Track: s.tracks(r)}
 	db := s.target.DB
 	s.mu.Unlock()
 	err := s.srv.opts.Engine.Ensure(s.srv.ctx, db, want)

@@ -35,6 +35,9 @@ func (s *session) miss(seq uint64, sl *slot, noLook bool) {
 	case execReply:
 		m.wantExec(sl.more)
 	}
+	for i := range m.wants {
+		m.wants[i].Track = s.tracks(m.wants[i].Route)
+	}
 	s.missed = append(s.missed, m)
 }
 
@@ -111,23 +114,45 @@ func (s *session) loadAll(db int, target wire.Target, missed []miss, mode cache.
 
 func (s *session) loadBatch(db int, target wire.Target, list []miss, mode cache.Mode) {
 	results := s.srv.read(db, list, mode)
-	var resends []uint64
+	rest := results
+	for _, m := range list {
+		if m.index != nil { // an MGET's or a transaction's: its reply is made here, of values
+			s.srv.fetch(db, m.wants, rest[:len(m.wants)])
+		}
+		rest = rest[len(m.wants):]
+	}
+	var later []func()
+	joined := 0
 	s.mu.Lock()
 	s.clock = wire.Now()
 	for _, m := range list {
 		mine := results[:len(m.wants)]
 		results = results[len(m.wants):]
+		for i := range mine {
+			if mine[i].Joined {
+				joined++
+			}
+		}
 		if s.gone {
 			continue
 		}
-		if s.loaded(&m, mine) {
-			resends = append(resends, m.seq)
+		switch s.loaded(&m, mine) {
+		case sendAgain:
+			later = append(later, func() { s.resend(m.seq, target) })
+		case askRedis:
+			later = append(later, func() { s.reread(m.seq, target, 0) })
+		case handOut:
+			later = append(later, func() { s.handOut(m.seq, mine[0].Value) })
 		}
 		s.advance()
 	}
+	if joined > 0 && s.name != "" {
+		s.srv.opts.Sessions.Coalesced(s.name, joined)
+	}
 	s.mu.Unlock()
-	for _, seq := range resends {
-		s.resend(seq, target)
+	s.Flush()
+	for _, f := range later {
+		f()
 	}
 	s.Flush()
 }
@@ -169,8 +194,18 @@ func (srv *Server) readBlind(db int, wants []cache.Want, blind []bool, mode cach
 	return results
 }
 
-// loaded gives a slot what was loaded for it. again tells that the command, a GETEX, must be sent once more instead.
-func (s *session) loaded(m *miss, results []cache.Result) (again bool) {
+// todo is what is left to do for a slot whose load has ended.
+type todo uint8
+
+const (
+	nothingMore todo = iota
+	sendAgain        // GETEX, now that the value is there
+	askRedis         // the value is in Redis, and too large to have come through here
+	handOut          // the value is large: it goes out piece by piece
+)
+
+// loaded gives a slot what was loaded for it, or tells what must be done instead.
+func (s *session) loaded(m *miss, results []cache.Result) todo {
 	sl := s.fifo.at(m.seq)
 	switch sl.kind {
 	case readMany:
@@ -180,13 +215,18 @@ func (s *session) loaded(m *miss, results []cache.Result) (again bool) {
 	default:
 		res := &results[0]
 		s.recordLoad(sl, sl.key, sl.route, res)
-		if sl.op == opGetEx && res.Err == nil && res.Value != nil {
+		switch {
+		case res.Err == nil && res.Stored:
+			return askRedis
+		case sl.op == opGetEx && res.Err == nil && res.Value != nil:
 			sl.more.reply = redcon.AppendBulk(nil, res.Value)
-			return true
+			return sendAgain
+		case (sl.op == opGet || sl.op == opGetDel) && len(res.Value) > streamAt:
+			return handOut
 		}
 		s.finish(m.seq, sl, s.appendResult(nil, sl.op, sl.more, res))
 	}
-	return false
+	return nothingMore
 }
 
 // loadedMany makes an MGET's reply: one failed key fails it whole.
@@ -281,12 +321,12 @@ func (s *session) recordLoad(sl *slot, key []byte, r *route.Route, res *cache.Re
 	switch {
 	case res.Err != nil:
 		ev.Result, ev.Error = event.Failed, line(res.Err.Error())
-	case res.Value == nil:
+	case res.Value == nil && !res.Stored:
 		ev.Result = event.Absent
 	case res.Cached:
-		ev.Kind, ev.Origin, ev.Bytes = event.Hit, event.FromRedis, int64(len(res.Value))
+		ev.Kind, ev.Origin, ev.Bytes = event.Hit, event.FromRedis, max(res.Bytes, int64(len(res.Value)))
 	default:
-		ev.Result, ev.Origin, ev.Bytes = event.Loaded, event.FromSource, int64(len(res.Value))
+		ev.Result, ev.Origin, ev.Bytes = event.Loaded, event.FromSource, max(res.Bytes, int64(len(res.Value)))
 	}
 	s.recordKey(sl, key, r, ev)
 }

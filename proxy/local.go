@@ -288,6 +288,15 @@ func goodName(name []byte) bool {
 }
 
 func (s *session) setName(name string) {
+	if name == s.name {
+		return
+	}
+	if s.name != "" {
+		s.srv.opts.Sessions.Close(s.name)
+	}
+	if name != "" {
+		s.srv.opts.Sessions.Open(name)
+	}
 	s.name = name
 	s.rec.SetSession(name)
 }
@@ -370,9 +379,15 @@ func (s *session) forebay(args [][]byte) {
 	switch {
 	case len(args) == 2 && equalFold(args[1], "stats"):
 		s.reply(s.text(string(s.srv.opts.Info(nil))))
+	case len(args) > 2 && equalFold(args[1], "session"):
+		s.sessionVerb(args[2:])
 	case len(args) == 1 || equalFold(args[1], "help"):
 		help := []string{
 			"FOREBAY <subcommand>. Subcommands are:",
+			"SESSION LIST", "    The live sessions: client names, with what they read.",
+			"SESSION INFO <name>", "    All that is known of one.",
+			"SESSION END <name>", "    End it and give back the keys that only it used.",
+			"SESSION EXTEND <name> <seconds>", "    Keep it for at least so long, connected or not.",
 			"STATS", "    What INFO shows in its Forebay section.",
 			"HELP", "    Print this help.",
 		}

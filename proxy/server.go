@@ -54,10 +54,13 @@ type Options struct {
 	// MayRead tells, without blocking, whether a user ("" for one that has not authenticated) is known to be allowed to read every key.
 	MayRead func(user string) bool
 	// Info appends the lines of INFO's "# Forebay" section, each with CRLF.
-	Info    func(b []byte) []byte
-	Version string
-	TLS     *tls.Config // nil: clear text
-	Log     *slog.Logger
+	Info     func(b []byte) []byte
+	Sessions Sessions // nil: none are followed
+	// AfterUse are the routes whose values are given back after use: their fills are remembered.
+	AfterUse []string
+	Version  string
+	TLS      *tls.Config // nil: clear text
+	Log      *slog.Logger
 }
 
 // Server is the front. Make it with New; its zero value is not usable.
@@ -91,6 +94,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Sessions == nil {
+		o.Sessions = noSessions{}
 	}
 	if o.Info == nil {
 		o.Info = func(b []byte) []byte { return b }

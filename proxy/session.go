@@ -369,6 +369,9 @@ func (s *session) end() {
 	up, own := s.up, s.own
 	s.up = nil
 	s.rec.Close()
+	if s.name != "" {
+		s.srv.opts.Sessions.Close(s.name)
+	}
 	s.mu.Unlock()
 	if own && up != nil {
 		up.Close()

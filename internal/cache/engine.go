@@ -83,6 +83,9 @@ type Mode struct {
 type Want struct {
 	Key   []byte
 	Route *route.Route
+	// Track is for a named session, or a route whose values are given back after use: the fill is remembered (see backend.Entry). It counts
+	// for the reader who begins the flight: what others began is kept, which is the safe side.
+	Track bool
 }
 
 // Result is the answer for one key. With Err nil and Stored false, a nil Value means that the source has no such row.
@@ -95,6 +98,7 @@ type Result struct {
 	// key has gone by then (evicted, deleted), it begins anew: that is no absence.
 	Stored bool
 	Bytes  int64 // the value's size; 0 where it is Stored and Cached, as nobody has asked
+	Joined bool  // another reader had begun the load
 }
 
 // Read gives a result for each of wants. It returns within ctx's deadline or the budget, whichever is sooner. Errors wrap backend.ErrSourceDown,
@@ -150,8 +154,9 @@ func (e *Engine) round(
 		joined[n], late[n] = f, isLate
 		if begun {
 			e.busy.Add(1)
-			mine = append(mine, load{flightKey: k, flight: f, route: wants[i].Route})
+			mine = append(mine, load{flightKey: k, flight: f, route: wants[i].Route, track: wants[i].Track})
 		} else {
+			results[i].Joined = true
 			e.coalesced.Add(1)
 		}
 	}
@@ -172,7 +177,7 @@ func (e *Engine) round(
 			again = append(again, i)
 			continue
 		}
-		results[i] = Result{Value: out.value, Err: out.err, Cached: out.cached, Stored: out.stored, Bytes: max(out.bytes, int64(len(out.value)))}
+		results[i] = Result{Joined: results[i].Joined, Value: out.value, Err: out.err, Cached: out.cached, Stored: out.stored, Bytes: max(out.bytes, int64(len(out.value)))}
 	}
 	return again, refused
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"forebay/backend"
+	"forebay/backend/redis"
 	"forebay/internal/cache"
 	"forebay/internal/route"
 )
@@ -284,4 +285,29 @@ func (f *objectFixture) holds(key string, want []byte) {
 	if ok != (want != nil) || got != string(want) {
 		f.t.Errorf("redis holds %d bytes (%t), want %d (%.3q, not %.3q)", len(got), ok, len(want), want, strings.Clone(got))
 	}
+}
+
+// dyingStore is a Redis that dies when so many bytes have been staged.
+type dyingStore struct {
+	*redis.Client
+	at  int64
+	die func()
+}
+
+type dyingStage struct {
+	backend.Stage
+	store *dyingStore
+	size  int64
+}
+
+func (s *dyingStore) Stage(ctx context.Context, db int, key []byte) (backend.Stage, error) {
+	stage, err := s.Client.Stage(ctx, db, key)
+	return &dyingStage{Stage: stage, store: s}, err
+}
+
+func (s *dyingStage) Append(ctx context.Context, chunk []byte) error {
+	if s.size += int64(len(chunk)); s.size == s.store.at {
+		s.store.die()
+	}
+	return s.Stage.Append(ctx, chunk)
 }

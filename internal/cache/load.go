@@ -18,6 +18,7 @@ type load struct {
 	flightKey
 	flight *flight
 	route  *route.Route
+	track  bool
 	ended  bool
 
 	lookup route.Lookup
@@ -274,7 +275,7 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 		case l.value == nil || !fill:
 			e.end(l, outcome{value: l.value})
 		default:
-			entries = append(entries, backend.Entry{Key: []byte(l.key), Value: l.value, Hash: l.route.IsHash(), TTL: ttl(l.route)})
+			entries = append(entries, backend.Entry{Key: []byte(l.key), Value: l.value, Hash: l.route.IsHash(), TTL: ttl(l.route), Track: l.track})
 			filled = append(filled, l)
 		}
 	}

@@ -63,7 +63,7 @@ func (f *objectFlight) settle(err error) error {
 		staged.Abort(ctx)
 		return errStale
 	}
-	stored, err := staged.Commit(ctx, ttl(f.route), false)
+	stored, err := staged.Commit(ctx, ttl(f.route), f.track)
 	switch {
 	case errors.Is(err, backend.ErrStoreDown): // and so nobody knows whether it is stored
 		f.tellFill(err)

@@ -1,0 +1,212 @@
+package proxy
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"forebay/backend/redis/wire"
+	"forebay/internal/cache"
+)
+
+// rereads is how often a read of an object is sent again: between its being stored and its being read it may be evicted.
+const rereads = 3
+
+// reread forwards a read once more, on a connection of its own, now that Redis holds its value: an object, which was stored there
+// without passing through here. The reply is streamed to the client as it comes.
+func (s *session) reread(seq uint64, t wire.Target, tries int) {
+	s.mu.Lock()
+	if s.gone {
+		s.mu.Unlock()
+		return
+	}
+	sl := s.fifo.at(seq)
+	frame := sl.more.frame
+	s.srv.large.add(t.DB, sl.key)
+	s.mu.Unlock()
+	r := &reread{s: s, seq: seq, target: t, tries: tries}
+	up, err := s.srv.opts.Pool.Exclusive(s.srv.ctx, t, r)
+	if err != nil {
+		r.fail(redisDown)
+		s.Flush()
+		return
+	}
+	r.up = up
+	if err := up.Submit(r, frame, 1, wire.Now()); err != nil {
+		r.fail(redisDown)
+		s.Flush()
+	}
+}
+
+// reread receives the reply of a read that was sent once more.
+type reread struct {
+	s      *session
+	seq    uint64
+	target wire.Target
+	up     *wire.Conn
+	tries  int
+
+	once    sync.Once // the slot is answered, or has gone
+	partial bool      // the client has the beginning of the reply; only the connection's reader touches it
+}
+
+// fail answers with an error.
+func (r *reread) fail(text string) {
+	r.once.Do(func() {
+		r.s.mu.Lock()
+		defer r.s.mu.Unlock()
+		if r.s.gone {
+			return
+		}
+		r.s.finish(r.seq, r.s.fifo.at(r.seq), []byte(text))
+		r.s.advance()
+	})
+}
+
+// Replies takes a reply that is not large: a part of the object, its length, an error; or nil, if the object has left Redis again.
+func (r *reread) Replies(b []byte, _ []int) {
+	if null(b) {
+		r.again()
+	} else {
+		r.fail(string(b)) // not an error, but a reply all the same
+	}
+	r.s.srv.opts.Pool.Release(r.up)
+}
+
+// again has the object loaded once more.
+func (r *reread) again() {
+	if r.tries+1 == rereads {
+		r.fail(errorReply(cache.ErrContended))
+		return
+	}
+	r.once.Do(func() {
+		s := r.s
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.gone {
+			return
+		}
+		sl := s.fifo.at(r.seq)
+		want := []cache.Want{{Key: sl.key, Route: sl.route, Track: s.tracks(sl.route)}}
+		s.srv.wg.Add(1) // the session is counted still: its FIFO is not empty
+		go func() {
+			defer s.srv.wg.Done()
+			res := s.srv.opts.Engine.Read(context.Background(), r.target.DB, want, cache.Mode{})[0]
+			switch {
+			case res.Err != nil:
+				(&reread{s: s, seq: r.seq}).fail(errorReply(res.Err))
+			case res.Stored:
+				s.reread(r.seq, r.target, r.tries+1)
+			case len(res.Value) > streamAt:
+				s.handOut(r.seq, res.Value)
+			default:
+				s.mu.Lock()
+				if !s.gone {
+					sl := s.fifo.at(r.seq)
+					s.finish(r.seq, sl, s.appendResult(nil, sl.op, sl.more, &res))
+					s.advance()
+				}
+				s.mu.Unlock()
+			}
+			s.Flush()
+		}()
+	})
+}
+
+// Large tells that the connection may wait for this client: it is nobody else's.
+func (r *reread) Large([]byte) bool { return true }
+
+// Part passes the next bytes on when it is the slot's turn, as the client takes them.
+func (r *reread) Part(b []byte, last bool) {
+	r.partial = true
+	if !r.s.part(r.seq, b, last) {
+		r.up.Close() // the client has gone, and nobody wants the rest
+		return
+	}
+	if last {
+		r.once.Do(func() {})
+		r.partial = false
+		r.s.srv.opts.Pool.Release(r.up)
+	}
+}
+
+// part writes bytes of a slot's reply once it is the oldest and the client has room. false: the client has gone.
+func (s *session) part(seq uint64, b []byte, last bool) bool {
+	s.mu.Lock()
+	s.await(func() bool { return s.fifo.head == seq && s.out.size < streamAt })
+	if s.gone {
+		s.mu.Unlock()
+		return false
+	}
+	s.write(b)
+	if last {
+		sl := s.fifo.at(seq)
+		s.clock = wire.Now()
+		s.count(sl, 1)
+		s.ready(sl)
+		s.advance()
+	}
+	s.mu.Unlock()
+	s.Flush()
+	return true
+}
+
+// Flush sends what the client is owed.
+func (r *reread) Flush() { r.s.Flush() }
+
+// Broken answers with an error, or ends a client that has a part of the reply.
+func (r *reread) Broken(int, bool) {
+	if r.partial {
+		r.s.mu.Lock()
+		r.s.drop(nil)
+		r.s.mu.Unlock()
+		return
+	}
+	r.fail(redisLost)
+}
+
+// Stalled changes nothing: the client waits, as it would on Redis.
+func (r *reread) Stalled() {}
+
+// handOut gives a large value, which many readers may share, to the client piece by piece: no copy of it is made.
+func (s *session) handOut(seq uint64, value []byte) {
+	head := append(strconv.AppendInt([]byte{'$'}, int64(len(value)), 10), "\r\n"...)
+	if !s.part(seq, head, false) {
+		return
+	}
+	for len(value) > 0 {
+		n := min(len(value), streamAt)
+		if !s.part(seq, value[:n], false) {
+			return
+		}
+		value = value[n:]
+	}
+	s.part(seq, []byte("\r\n"), true)
+}
+
+// fetch gets the values of objects that were stored without passing through here, for replies that are made of several values. One that has
+// left Redis again is an error: it is no absence.
+func (srv *Server) fetch(db int, wants []cache.Want, results []cache.Result) {
+	for i := range results {
+		res := &results[i]
+		for tries := 0; res.Err == nil && res.Stored; tries++ {
+			if tries == rereads {
+				res.Err = cache.ErrContended
+				return
+			}
+			ctx, cancel := context.WithTimeout(srv.ctx, srv.opts.Budget)
+			values, errs, err := srv.opts.Store.Get(ctx, db, [][]byte{wants[i].Key})
+			cancel()
+			switch {
+			case err != nil:
+				res.Err = err
+			case errs[0] != nil:
+				res.Err = errs[0]
+			case values[0] != nil:
+				res.Value, res.Stored = values[0], false
+			default:
+				*res = srv.opts.Engine.Read(context.Background(), db, wants[i:i+1], cache.Mode{})[0]
+			}
+		}
+	}
+}
