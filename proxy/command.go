@@ -252,7 +252,8 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 		return
 	}
 	r := s.srv.serves(s.target.DB, args[1], cmd.read)
-	if s.srv.large.has(s.target.DB, args[1]) && !s.own && !s.takeOwn() {
+	blind := r != nil && !s.srv.opts.Store.Up() && s.mayReadAll() // Redis will not be asked
+	if !blind && s.srv.large.has(s.target.DB, args[1]) && !s.own && !s.takeOwn() {
 		return
 	}
 	sl := s.push(readOne, cmd, 1)

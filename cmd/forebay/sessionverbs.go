@@ -8,14 +8,26 @@ import (
 	"strings"
 	"time"
 
+	"forebay/internal/event"
 	"forebay/internal/session"
 	"forebay/proxy"
 )
 
-// sessionVerbs answers FOREBAY SESSION for the front.
-type sessionVerbs struct{ *session.Manager }
+// sessionVerbs answers for sessions, in RESP and HTTP.
+type sessionVerbs struct {
+	*session.Manager
+	events *event.Pipeline
+}
 
 var _ proxy.Sessions = sessionVerbs{}
+
+// End implements [web.Sessions]. The reads of a moment ago, which the events have not told of yet, count too.
+func (v sessionVerbs) End(ctx context.Context, name, by string) (session.Released, error) {
+	if err := v.events.Flush(ctx); err != nil {
+		return session.Released{}, err
+	}
+	return v.Manager.End(ctx, name, by)
+}
 
 // Command implements [proxy.Sessions].
 func (v sessionVerbs) Command(ctx context.Context, user, own string, args []string) (any, error) {

@@ -15,7 +15,7 @@ import (
 func (n *node) startHTTP(context.Context) error {
 	s, err := web.New(web.Options{
 		Auth: web.Auth(n.cfg.HTTP.Auth), Authenticate: n.redis.Authenticate, Hosts: n.cfg.HTTP.Hosts,
-		Values: n, Events: web.FromHub(n.events.Hub()), Sessions: n.sessions, Checks: n.checks(),
+		Values: n, Events: web.FromHub(n.events.Hub()), Sessions: sessionVerbs{n.sessions, n.events}, Checks: n.checks(),
 		Routes: n.routeInfos, Stats: n.metrics.Snapshot, History: n.metrics.History, Gatherer: n.registry,
 		ReadTimeout: n.cfg.Budget, Log: n.log,
 	})
