@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"forebay/backend"
+	"forebay/backend/redis"
 	"forebay/internal/testkit"
 )
 
@@ -17,7 +18,7 @@ func stages(t *testing.T, key string, pieces ...[]byte) (*testkit.RedisServer, b
 	t.Helper()
 	server := testkit.Redis(t)
 	client := openUp(t, server)
-	s, err := client.Stage(t.Context(), 0, []byte(key))
+	s, err := client.Stage(t.Context(), 0, []byte(key), int64(len(bytes.Join(pieces, nil))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,20 +92,6 @@ func TestStageEndsWithoutATrace(t *testing.T) {
 				t.Errorf("commit: %t, %v", stored, err)
 			}
 		},
-		"evicted midway": func(server *testkit.RedisServer, s backend.Stage) {
-			server.Do(t, "del", hidden(t, server)[0])
-			if err := s.Append(t.Context(), list[0]); err == nil || !strings.Contains(err.Error(), "evicted") {
-				t.Errorf("append: %v", err)
-			}
-			s.Abort(t.Context())
-		},
-		"without memory": func(server *testkit.RedisServer, s backend.Stage) {
-			server.Do(t, "config", "set", "maxmemory", "1")
-			if err := s.Append(t.Context(), list[0]); err == nil || !strings.Contains(err.Error(), "OOM") || errors.Is(err, backend.ErrStoreDown) {
-				t.Errorf("append: %v", err)
-			}
-			s.Abort(t.Context())
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, s := stages(t, "k", list...)
@@ -119,17 +106,57 @@ func TestStageEndsWithoutATrace(t *testing.T) {
 	}
 }
 
-func TestStageOfADeadRedis(t *testing.T) {
-	list, _ := pieces(1, 1000)
-	server, s := stages(t, "k", list...)
-	server.Kill()
-	if err := s.Append(t.Context(), list[0]); !errors.Is(err, backend.ErrStoreDown) {
-		t.Errorf("append: %v", err)
+// unfinished begins a value of which the last byte is missing.
+func unfinished(t *testing.T, size int) (*testkit.RedisServer, backend.Stage) {
+	t.Helper()
+	server := testkit.Redis(t)
+	s, err := openUp(t, server).Stage(t.Context(), 0, []byte("k"), int64(size))
+	if err == nil {
+		err = s.Append(t.Context(), make([]byte, size-1))
 	}
-	if _, err := s.Commit(t.Context(), time.Hour, false); !errors.Is(err, backend.ErrStoreDown) {
-		t.Errorf("commit: %v", err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.Abort(t.Context())
+	return server, s
+}
+
+func TestUnfinishedStages(t *testing.T) {
+	t.Run("aborted", func(t *testing.T) {
+		server, s := unfinished(t, 1<<20)
+		s.Abort(t.Context())
+		if n := server.Do(t, "dbsize"); n != int64(0) {
+			t.Errorf("%v keys are left", n)
+		}
+	})
+	t.Run("without memory", func(t *testing.T) {
+		server, s := unfinished(t, 1<<20)
+		server.Do(t, "config", "set", "maxmemory", "1")
+		if err := s.Append(t.Context(), []byte{1}); err == nil || !strings.Contains(err.Error(), "OOM") || errors.Is(err, backend.ErrStoreDown) {
+			t.Errorf("append: %v", err)
+		}
+		s.Abort(t.Context())
+		if n := server.Do(t, "dbsize"); n != int64(0) {
+			t.Errorf("%v keys are left", n)
+		}
+	})
+	t.Run("a byte too many", func(t *testing.T) {
+		_, s := unfinished(t, 1000)
+		if err := s.Append(t.Context(), []byte{1, 2}); err == nil {
+			t.Error("it was taken")
+		}
+		s.Abort(t.Context())
+	})
+	t.Run("redis dies", func(t *testing.T) {
+		server, s := unfinished(t, 1000)
+		server.Kill()
+		if err := s.Append(t.Context(), []byte{1}); !errors.Is(err, backend.ErrStoreDown) {
+			t.Errorf("append: %v", err)
+		}
+		if _, err := s.Commit(t.Context(), time.Hour, false); !errors.Is(err, backend.ErrStoreDown) {
+			t.Errorf("commit: %v", err)
+		}
+		s.Abort(t.Context())
+	})
 }
 
 // A stage lies in the slot of its key, so that both can be renamed in a cluster: Redis says so itself.
@@ -138,7 +165,7 @@ func TestStageIsInTheSlotOfItsKey(t *testing.T) {
 	plain := testkit.Redis(t)
 	client := openUp(t, plain)
 	for _, key := range []string{"k", "mnist:train:images", "a{tag}b", "{}x", "a}b", "{a{b}c}", "{open", "é}\x00{"} {
-		s, err := client.Stage(t.Context(), 0, []byte(key))
+		s, err := client.Stage(t.Context(), 0, []byte(key), 1)
 		if err == nil {
 			err = s.Append(t.Context(), []byte("x"))
 		}
@@ -161,7 +188,7 @@ func TestStagedValuesAreReleased(t *testing.T) {
 			server := testkit.Redis(t)
 			client := openUp(t, server)
 			for _, key := range []string{"kept", "written", "untracked"} {
-				s, err := client.Stage(t.Context(), 0, []byte(key))
+				s, err := client.Stage(t.Context(), 0, []byte(key), int64(n*(100<<10+7)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -178,6 +205,48 @@ func TestStagedValuesAreReleased(t *testing.T) {
 			released, _, err := client.Release(t.Context(), 0, []string{"kept", "written", "untracked"})
 			if err != nil || released != 1 || server.Do(t, "exists", "kept") != int64(0) {
 				t.Errorf("%d were released, %v; want kept alone", released, err)
+			}
+		})
+	}
+}
+
+// The connection of a stage is the configured user's, in the key's database.
+func TestStageOfAUserInADatabase(t *testing.T) {
+	for name, o := range map[string]redis.Options{
+		"a user":               {Username: "cache", Password: "a b\r\n"},
+		"the default user":     {Password: "secret"},
+		"a password of no one": {Password: "wrong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := testkit.Redis(t)
+			client := redis.Open(redis.Options{Network: server.Network, Addr: server.Addr, Timeout: time.Second})
+			t.Cleanup(client.Close)
+			admin := server.Client()
+			defer func() { _ = admin.Close() }()
+			admin.Do(t.Context(), "acl", "setuser", "cache", "on", ">a b\r\n", "~*", "+@all")
+			admin.Do(t.Context(), "config", "set", "requirepass", "secret")
+			o.Network, o.Addr = server.Network, server.Addr
+			own := redis.Open(o)
+			t.Cleanup(own.Close)
+			s, err := own.Stage(t.Context(), 3, []byte("k"), 1)
+			if err == nil {
+				err = s.Append(t.Context(), []byte("x"))
+			}
+			if o.Password == "wrong" {
+				if !errors.Is(err, backend.ErrStoreDown) {
+					t.Errorf("append: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stored, err := s.Commit(t.Context(), time.Hour, false); !stored || err != nil {
+				t.Errorf("commit: %t, %v", stored, err)
+			}
+			values, _, err := own.Get(t.Context(), 3, [][]byte{[]byte("k")})
+			if err != nil || string(values[0]) != "x" {
+				t.Errorf("database 3 holds %q, %v", values, err)
 			}
 		})
 	}

@@ -165,7 +165,7 @@ type fakeStage struct {
 	value []byte
 }
 
-func (s *stagingStore) Stage(_ context.Context, db int, key []byte) (backend.Stage, error) {
+func (s *stagingStore) Stage(_ context.Context, db int, key []byte, _ int64) (backend.Stage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open++
@@ -300,8 +300,8 @@ type dyingStage struct {
 	size  int64
 }
 
-func (s *dyingStore) Stage(ctx context.Context, db int, key []byte) (backend.Stage, error) {
-	stage, err := s.Client.Stage(ctx, db, key)
+func (s *dyingStore) Stage(ctx context.Context, db int, key []byte, size int64) (backend.Stage, error) {
+	stage, err := s.Client.Stage(ctx, db, key, size)
 	return &dyingStage{Stage: stage, store: s}, err
 }
 

@@ -158,7 +158,7 @@ func TestRedisTakesALargeObjectFromCassandra(t *testing.T) {
 	if grown > 40<<20 {
 		t.Errorf("the heap grew by %d bytes for %d", grown, size)
 	}
-	if worst := took[len(took)-1]; worst > 100*time.Millisecond {
+	if worst := took[len(took)-1]; worst > 50*time.Millisecond {
 		t.Errorf("a ping took %v", worst)
 	}
 	loads := f.events.of(event.Load)

@@ -33,7 +33,7 @@ func (f *objectFlight) target(ctx context.Context) (take func(context.Context, [
 }
 
 func (f *objectFlight) toStage(ctx context.Context) (take func(context.Context, []byte) error, err error) {
-	if f.staged, err = f.engine.objects.stager.Stage(ctx, f.db, []byte(f.key)); err != nil {
+	if f.staged, err = f.engine.objects.stager.Stage(ctx, f.db, []byte(f.key), f.object.Bytes); err != nil {
 		f.staged = nil
 		return nil, &refusedError{err}
 	}
