@@ -43,7 +43,8 @@ func (r *rows) Table(context.Context, string) (*backend.Table, error) {
 		Partition:  []backend.Column{{Name: "part", Type: backend.Int, Native: "bigint"}},
 		Clustering: []backend.Column{{Name: "id", Type: backend.Int, Native: "bigint"}},
 		Regular: []backend.Column{
-			{Name: "data", Type: backend.Blob, Native: "blob"}, {Name: "n", Type: backend.Int, Native: "int"},
+			{Name: "data", Type: backend.Blob, Native: "blob"},
+			{Name: "n", Type: backend.Int, Native: "int"},
 			{Name: "none", Type: backend.Text, Native: "text"},
 		},
 	}, nil
