@@ -192,3 +192,37 @@ func TestCloseWhileStaging(t *testing.T) {
 		f.holds("o:x", nil)
 	})
 }
+
+// A client deletes the key while its old object is staged: what is stored in the end is the new one, however late the fence comes, and of the old
+// one no more is staged than was read ahead.
+func TestADeleteWhileStaging(t *testing.T) {
+	for _, at := range []int{0, 8 * chunkSize, 20 * chunkSize} {
+		t.Run(fmt.Sprint("at ", at), func(t *testing.T) {
+			objectBubble(t, func(t *testing.T, f *objectFixture) {
+				f.objects.put("x", "v1", large)
+				g := newGate("append")
+				appends := 0
+				f.staging.append = func(ctx context.Context, size int) error {
+					appends++
+					if appends == at/chunkSize+1 {
+						return g.pass(ctx)
+					}
+					return nil
+				}
+				r := f.start("o:x")
+				g.held(t, 1)
+				v2 := f.objects.put("x", "v2", chunkSize+1)
+				f.engine.Fence(0, []byte("o:x"))
+				f.store.del("o:x")
+				g.release()
+				if got := outcome(r.wait()[0]); got != fmt.Sprint("stored ", chunkSize+1) {
+					t.Errorf("got %s", got)
+				}
+				f.holds("o:x", v2)
+				if most := at/chunkSize + 4 + 2; appends > most {
+					t.Errorf("%d chunks were staged, want at most %d", appends, most)
+				}
+			})
+		})
+	}
+}
