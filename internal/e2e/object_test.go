@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -116,7 +117,7 @@ func TestObjects(t *testing.T) {
 	if b, err := c.GetRange(t.Context(), "whole:big", 1<<20, 1<<20+9).Result(); err != nil || b != string(want[1<<20:1<<20+10]) {
 		t.Errorf("getrange of a cold object: %q, %v", b, err)
 	}
-	if err := c.Get(t.Context(), "whole:none").Err(); err != goredis.Nil {
+	if err := c.Get(t.Context(), "whole:none").Err(); !errors.Is(err, goredis.Nil) {
 		t.Errorf("an object that is not there: %v", err)
 	}
 	if left := s.redis.Do(t, "KEYS", "*stage*"); fmt.Sprint(left) != "[]" {
