@@ -10,10 +10,14 @@
 //  4. Each flight is sealed: who comes later begins another. Then the values are stored in Redis (SET NX PX), in one round trip.
 //  5. Whoever waited gets the value. If Redis did not store it because another value was there, nobody gets it: all look again.
 //
+// An object, one large value in chunk rows, takes another way from 2 on: a goroutine of its own streams it to a stage in Redis, and readers are
+// told to look there (object.go).
+//
 // Invariants:
 //   - One flight a key (and database) at a time.
 //   - A write of a client passes [Engine.Fence] before it is forwarded, so that no value loaded before the write is
 //     stored after it by this process (flight.go walks the interleavings). Other processes' fills are bounded by the TTL.
-//   - Everything is bounded by the budget of its request; a flight by the engine's own budget, as its waiters come and go.
+//   - Everything is bounded by the budget of its request; a flight by the engine's own budget, as its waiters come and go; that
+//     of an object by its size.
 //   - A failed load is an error for every waiter, never an absence.
 package cache
