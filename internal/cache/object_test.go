@@ -183,7 +183,7 @@ func TestReadersOfAnObjectShareAFlight(t *testing.T) {
 func TestALongLoadOutlivesItsReaders(t *testing.T) {
 	objectBubble(t, func(t *testing.T, f *objectFixture) {
 		v := f.objects.put("x", "v1", large)
-		f.staging.append = func(context.Context, int) error { time.Sleep(500 * time.Millisecond); return nil } // the bubble's time: 10 s in all
+		f.staging.append = func(context.Context, int) error { <-time.After(500 * time.Millisecond); return nil } // the bubble's time: 10 s in all
 		begun := time.Now()
 		for _, want := range []string{"timeout", "timeout", "timeout", fmt.Sprint("stored ", large), "there"} {
 			r := f.read("o:x")[0]
@@ -208,7 +208,7 @@ func TestALoadThatHangsEnds(t *testing.T) {
 		g := newGate("chunks")
 		f.objects.chunk = func(ctx context.Context, _ string, _ int64) error { return stopped(g.pass(ctx)) }
 		f.start("o:x").wait()
-		time.Sleep(15 * time.Second) // the bubble's time
+		<-time.After(15 * time.Second) // the bubble's time
 		if n := f.engine.Flights(); n != 0 {
 			t.Errorf("%d flights", n)
 		}
