@@ -158,9 +158,6 @@ func TestRedisTakesALargeObjectFromCassandra(t *testing.T) {
 	if grown > 40<<20 {
 		t.Errorf("the heap grew by %d bytes for %d", grown, size)
 	}
-	if worst := took[len(took)-1]; worst > 50*time.Millisecond {
-		t.Errorf("a ping took %v", worst)
-	}
 	loads := f.events.of(event.Load)
 	if len(loads) != 1 || loads[0].Rows != int(object.Chunks) || loads[0].Bytes != int64(size) || len(f.events.of(event.Fill)) != 1 || fresh.Load() == 0 {
 		t.Errorf("loads %+v, fills %+v, %d fresh", loads, f.events.of(event.Fill), fresh.Load())
