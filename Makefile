@@ -29,6 +29,7 @@ help: ## show this
 	@echo
 	@echo "  variables: ONCE=1 (run), PKG=./proxy RUN=TestName (test, test-short, bench-go, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench-go, soak)"
 	@echo "  running servers for tests: TEST_CASSANDRA_ADDR=host:port, TEST_KAFKA_BROKER=host:port; their jars: TEST_CACHE_DIR=~/.cache/forebay-test"
+	@echo "  torch, where it is installed: TEST_TORCH_PYTHON=path of its python"
 
 .PHONY: build
 build: ## build bin/forebay, one static file

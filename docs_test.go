@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the tables of the configuration i
 
 // documents are the files that people read.
 func documents() []string {
-	return []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docker/README.md", "examples/README.md"}
+	return []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docker/README.md", "examples/README.md", "examples/GUIDE.md"}
 }
 
 func read(t *testing.T, name string) string {
