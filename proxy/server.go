@@ -1,4 +1,3 @@
-// Package proxy is the RESP front: it accepts clients and gives each of their commands the path it needs. doc.go tells the life of a GET.
 package proxy
 
 import (

@@ -1,0 +1,80 @@
+package proxy
+
+// read1 forwards a read that loads what is missing (or, while Redis is down, has it loaded at once).
+func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
+	if cmd.read == opMGet {
+		s.readMGet(cmd, frame, args)
+		return
+	}
+	r := s.srv.serves(s.target.DB, args[1], cmd.read)
+	blind := r != nil && !s.srv.opts.Store.Up() && s.mayReadAll() // Redis will not be asked
+	if !blind && s.srv.large.has(s.target.DB, args[1]) && !s.own && !s.takeOwn() {
+		return
+	}
+	sl := s.push(readOne, cmd, 1)
+	sl.op = cmd.read
+	sl.key = append(sl.key[:0], args[1]...)
+	if r != nil {
+		sl.route = r
+		s.routed++
+		switch {
+		case cmd.read == opGetRange:
+			start, ok1 := parseInt(args[2])
+			end, ok2 := parseInt(args[3])
+			if !ok1 || !ok2 { // Redis will say what is wrong
+				sl.route = nil
+				s.routed--
+				break
+			}
+			sl.more = &detail{start: start, end: end}
+		case cmd.read.isHash():
+			sl.more = &detail{keys: copyWords(args[2:])}
+		case cmd.read == opGetEx:
+			sl.more = &detail{}
+			s.resending++
+		}
+		if sl.route != nil && (cmd.read == opGetEx || r.IsObject()) {
+			if sl.more == nil {
+				sl.more = &detail{}
+			}
+			sl.more.frame = append([]byte(nil), frame...) // it may be sent once more
+		}
+	}
+	s.sendRead(frame, sl)
+}
+
+func (s *session) readMGet(cmd *command, frame []byte, args [][]byte) {
+	sl := s.push(readMany, cmd, 1)
+	sl.op = opMGet
+	arena := sl.key[:0]
+	for _, a := range args[1:] {
+		arena = append(arena, a...)
+	}
+	sl.key = arena
+	sl.more = s.srv.details.get(len(args) - 1)
+	for _, a := range args[1:] {
+		sl.more.keys = append(sl.more.keys, arena[:len(a):len(a)])
+		arena = arena[len(a):]
+		r := s.srv.serves(s.target.DB, a, opMGet)
+		sl.more.routes = append(sl.more.routes, r)
+		if r != nil {
+			sl.route = r
+		}
+	}
+	if sl.route != nil {
+		s.routed++
+	}
+	s.sendRead(frame, sl)
+}
+
+// sendRead forwards a read, or has it loaded at once if Redis is known to be down and the client may read what it asks for.
+func (s *session) sendRead(frame []byte, sl *slot) {
+	if sl.route == nil || s.srv.opts.Store.Up() || !s.mayReadAll() {
+		s.append(frame, sl)
+		return
+	}
+	sl.n = 0
+	s.submit()
+	s.miss(s.fifo.tail-1, s.fifo.at(s.fifo.tail-1), true)
+	s.load()
+}

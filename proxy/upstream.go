@@ -1,0 +1,177 @@
+package proxy
+
+import (
+	"errors"
+
+	"forebay/backend/redis/wire"
+	"forebay/internal/event"
+)
+
+// append adds a command's frame to the batch; sl is its slot.
+func (s *session) append(frame []byte, sl *slot) {
+	if s.batchN == 0 {
+		s.batchFrom = s.fifo.tail - 1
+	}
+	s.extend(frame, sl.n)
+}
+
+// extend adds bytes to the batch: without a copy where they follow it in the client's buffer, as they mostly do.
+func (s *session) extend(frame []byte, n int) {
+	end := len(s.batch)
+	switch {
+	case end == 0:
+		s.batch = frame
+	case cap(s.batch) >= end+len(frame) && &s.batch[:end+1][end] == &frame[0]:
+		s.batch = s.batch[: end+len(frame) : cap(s.batch)]
+	default:
+		s.batch = append(s.batch[:end:end], frame...)
+	}
+	s.batchN += n
+	s.owed += n
+}
+
+// submit sends the batch. The lock is given up meanwhile.
+func (s *session) submit() {
+	for s.batchN > 0 && !s.gone {
+		if s.up == nil && !s.connect() {
+			return
+		}
+		b, n, up := s.batch, s.batchN, s.up
+		s.batch, s.batchN, s.sending = nil, 0, n
+		s.mu.Unlock()
+		err := up.Submit(s, b, n, s.now)
+		s.mu.Lock()
+		s.sending = 0
+		if err == nil {
+			if s.own && s.ended == up {
+				s.lost(n, true) // its end was told while these were not counted yet
+				s.load()
+			}
+			return
+		}
+		if s.own && s.stateful() {
+			s.drop(err) // what Redis knew of this client is lost; Redis itself would have closed it
+			return
+		}
+		// The connection was retired or has ended. What it still owes this client comes first: replies must not overtake.
+		// A client with a connection of its own gets another of its own: what it sends may block.
+		s.await(func() bool { return s.owed == n })
+		s.batch, s.batchN, s.up = b, n, nil
+	}
+}
+
+// connect gives the client a connection of the kind that it had. If there is none to be had, the batch is answered without Redis, and it
+// returns false.
+func (s *session) connect() bool {
+	t, own := s.target, s.own
+	s.mu.Unlock()
+	var up *wire.Conn
+	var err error
+	if own {
+		up, err = s.srv.opts.Pool.Exclusive(s.srv.ctx, t, s)
+	} else {
+		up, err = s.srv.opts.Pool.Shared(s.srv.ctx, t)
+	}
+	s.mu.Lock()
+	if err == nil {
+		s.up = up
+		return true
+	}
+	s.own = false
+	s.refuse(err)
+	return false
+}
+
+// refuse answers the batch without Redis: routed reads are loaded if the client may read them, the rest gets the error.
+func (s *session) refuse(err error) {
+	s.batch, s.batchN = nil, 0
+	text := []byte(redisDown)
+	var refused *wire.ReplyError
+	down := !errors.As(err, &refused)
+	if !down {
+		text = refused.Raw
+	}
+	for seq := s.batchFrom; seq < s.fifo.tail; seq++ {
+		sl := s.fifo.at(seq)
+		if sl.n == 0 {
+			continue
+		}
+		n := sl.n
+		s.owed -= n
+		sl.n = 0
+		if down && sl.op != noRead && sl.route != nil && s.mayReadAll() {
+			s.miss(seq, sl, true)
+			continue
+		}
+		for range n {
+			s.emit(seq, sl, text)
+		}
+		if sl.op != noRead {
+			s.rec.Record(&event.Event{Kind: event.Error, DB: s.target.DB, Key: sl.key, Error: line(string(text[1 : len(text)-2]))})
+		}
+		s.ready(sl)
+	}
+	s.advance()
+	if !down && s.target.Auth {
+		s.quit = true // the password it came with is no longer good
+	}
+	s.load()
+}
+
+// mayReadAll tells whether the client may be given routed values that Redis was not asked about.
+func (s *session) mayReadAll() bool {
+	return s.srv.opts.MayRead(s.target.User)
+}
+
+// drain waits until Redis owes the client nothing, and sends the batch first.
+func (s *session) drain() {
+	s.submit()
+	s.await(func() bool { return s.owed == 0 })
+}
+
+// takeOwn moves the client to a connection of its own, set to what the shared one was. false: there is none, the command
+// was answered.
+func (s *session) takeOwn() bool {
+	if s.own {
+		return true
+	}
+	s.drain()
+	if s.gone {
+		return false
+	}
+	t := s.target
+	s.mu.Unlock()
+	up, err := s.srv.opts.Pool.Exclusive(s.srv.ctx, t, s)
+	s.mu.Lock()
+	if err != nil {
+		var refused *wire.ReplyError
+		if errors.As(err, &refused) {
+			s.reply(refused.Raw)
+		} else {
+			s.reply([]byte(redisDown))
+		}
+		return false
+	}
+	s.up, s.own = up, true
+	return true
+}
+
+// stateful tells whether Redis holds state of this client's connection that another connection would not have.
+func (s *session) stateful() bool { return s.pins != (pins{}) || s.tx != nil }
+
+// leaveOwn moves the client back to the shared connection if nothing keeps it on its own and nothing is owed there. If
+// something is, the command simply follows on the connection of its own.
+func (s *session) leaveOwn() {
+	if !s.own || s.stateful() || s.owed > 0 {
+		return
+	}
+	if s.up.Target() != s.target {
+		s.closeOwn() // SELECT, AUTH or HELLO made it another's: the pool would hand it out as what it was
+		return
+	}
+	up := s.up
+	s.up, s.own = nil, false
+	s.mu.Unlock()
+	s.srv.opts.Pool.Release(up)
+	s.mu.Lock()
+}
