@@ -137,7 +137,14 @@ def work(pipe, dataset, collate, ahead):
     except (EOFError, ConnectionError, KeyboardInterrupt):
         return  # the parent is done, or gone, or told by Ctrl-C as well
     except Exception as error:
-        pipe.send((None, (sendable(error), traceback.format_exc())))
+        # The parent may be telling that it took the minibatch before: its note must find somebody, or it would learn of an end in place of
+        # the error. So the worker stays until the pipe is closed.
+        try:
+            pipe.send((None, (sendable(error), traceback.format_exc())))
+            while True:
+                pipe.recv()
+        except (EOFError, ConnectionError, KeyboardInterrupt):
+            return
 
 
 def sendable(error):
