@@ -3,6 +3,7 @@ package session_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -157,7 +158,14 @@ func (f *fleet) there(db int, want map[string]bool) {
 
 func (f *fleet) end(p *proxy, name string) session.Released {
 	f.t.Helper()
+	before := len(f.ended(name))
 	r, err := p.End(f.t.Context(), name, "test")
+	if errors.Is(err, session.ErrUnfinished) {
+		// The leases of tests are short: on a machine that is busy for as long, another proxy takes the release over, as it should.
+		soon(f.t, "the rest is given back", func() bool { return len(f.ended(name)) > before })
+		e := f.ended(name)[before]
+		return session.Released{Keys: e.Count, Bytes: e.Bytes}
+	}
 	if err != nil {
 		f.t.Fatal(err)
 	}
