@@ -27,13 +27,13 @@ func (s *session) reread(seq uint64, t wire.Target, tries int) {
 	r := &reread{s: s, seq: seq, target: t, tries: tries}
 	up, err := s.srv.opts.Pool.Exclusive(s.srv.ctx, t, r)
 	if err != nil {
-		r.fail(redisDown)
+		r.answer(redisDown)
 		s.Flush()
 		return
 	}
 	r.up = up
 	if err := up.Submit(r, frame, 1, wire.Now()); err != nil {
-		r.fail(redisDown)
+		r.answer(redisDown)
 		s.Flush()
 	}
 }
@@ -50,8 +50,8 @@ type reread struct {
 	partial bool      // the client has the beginning of the reply; only the connection's reader touches it
 }
 
-// fail answers with an error.
-func (r *reread) fail(text string) {
+// answer gives the slot its whole reply, an error or one that is not large.
+func (r *reread) answer(text string) {
 	r.once.Do(func() {
 		r.s.mu.Lock()
 		defer r.s.mu.Unlock()
@@ -68,7 +68,7 @@ func (r *reread) Replies(b []byte, _ []int) {
 	if null(b) {
 		r.again()
 	} else {
-		r.fail(string(b)) // not an error, but a reply all the same
+		r.answer(string(b))
 	}
 	r.s.srv.opts.Pool.Release(r.up)
 }
@@ -76,7 +76,7 @@ func (r *reread) Replies(b []byte, _ []int) {
 // again has the object loaded once more.
 func (r *reread) again() {
 	if r.tries+1 == rereads {
-		r.fail(errorReply(cache.ErrContended))
+		r.answer(errorReply(cache.ErrContended))
 		return
 	}
 	r.once.Do(func() {
@@ -94,7 +94,7 @@ func (r *reread) again() {
 			res := s.srv.opts.Engine.Read(context.Background(), r.target.DB, want, cache.Mode{})[0]
 			switch {
 			case res.Err != nil:
-				(&reread{s: s, seq: r.seq}).fail(errorReply(res.Err))
+				(&reread{s: s, seq: r.seq}).answer(errorReply(res.Err))
 			case res.Stored:
 				s.reread(r.seq, r.target, r.tries+1)
 			case len(res.Value) > streamAt:
@@ -162,7 +162,7 @@ func (r *reread) Broken(int, bool) {
 		r.s.mu.Unlock()
 		return
 	}
-	r.fail(redisLost)
+	r.answer(redisLost)
 }
 
 // Stalled changes nothing: the client waits, as it would on Redis.
