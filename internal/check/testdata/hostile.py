@@ -406,13 +406,21 @@ def prove():
     failed = shown = 0
     for name, effect, data in corpus():
         with tempfile.TemporaryDirectory() as folder:
+            # What the pickle begins has the pipe for its output: the pipe's end is the end of them all, and only then
+            # can the folder go.
+            said, output = os.pipe()
             child = os.fork()
             if child == 0:
                 os.chdir(folder)
                 report = os.fdopen(os.dup(1), "w")
-                for output in (1, 2):
-                    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+                for standard in (1, 2):
+                    os.dup2(output, standard)
+                os.close(output)
                 show(report, name, effect, data)
+            os.close(output)
+            while os.read(said, 1 << 16):
+                pass
+            os.close(said)
             _, status = os.waitpid(child, 0)
             if status != 0:
                 failed += 1
