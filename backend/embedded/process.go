@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"forebay/internal/child"
 )
 
 const (
@@ -135,7 +137,7 @@ func (p *process) run(ctx context.Context) error {
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = killAfter
-	cmd.SysProcAttr = childAttributes()
+	cmd.SysProcAttr = child.Attributes(syscall.SIGKILL)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

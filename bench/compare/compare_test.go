@@ -2,18 +2,13 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"io"
 	"maps"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -128,91 +123,6 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not tell: %s", err, want)
 		}
-	}
-}
-
-// alive tells whether a process is there.
-func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
-
-// pidOf reads what a shell child has written of itself.
-func pidOf(t *testing.T, c *child) int {
-	t.Helper()
-	var pid int
-	deadline := time.NewTimer(10 * time.Second)
-	defer deadline.Stop()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for {
-		b, _ := os.ReadFile(c.log)
-		if line, _, whole := strings.Cut(string(b), "\n"); whole {
-			for _, d := range line {
-				pid = 10*pid + int(d-'0')
-			}
-			return pid
-		}
-		select {
-		case <-deadline.C:
-			t.Fatal("the child says nothing")
-		case <-look.C:
-		}
-	}
-}
-
-func TestChildrenAreStopped(t *testing.T) {
-	c, err := startChild(t.TempDir(), "sleeper", "/bin/sh", "-c", "echo $$; exec sleep 1000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid := pidOf(t, c)
-	if !alive(pid) {
-		t.Fatal("the child is not there")
-	}
-	if err := c.stop(); err != nil {
-		t.Error(err)
-	}
-	if alive(pid) {
-		t.Error("the child is still there")
-	}
-}
-
-func TestAChildThatEndsByItselfIsTold(t *testing.T) {
-	c, err := startChild(t.TempDir(), "failing", "/bin/sh", "-c", "echo cannot bind; exit 3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &stack{dir: t.TempDir(), children: []*child{c}}
-	ctx, cancel := s.whileAlive(t.Context())
-	defer cancel()
-	<-ctx.Done()
-	if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) || !strings.Contains(cause.Error(), "cannot bind") {
-		t.Errorf("cause: %v", cause)
-	}
-	if err := s.stop(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestAServerThatNeverAnswersIsStopped(t *testing.T) {
-	ports, err := freePorts("a", "b", "c")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ports["a"] == ports["b"] || ports["b"] == ports["c"] || ports["a"] == ports["c"] {
-		t.Errorf("ports %v are not different", ports)
-	}
-	s := &stack{dir: t.TempDir(), ports: ports}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	err = s.start(ctx, "a", "/bin/sh", "-c", "echo $$; exec sleep 1000")
-	if err == nil || !strings.Contains(err.Error(), "does not answer") {
-		t.Errorf("error: %v", err)
-	}
-	pid := pidOf(t, s.children[0])
-	if err := s.stop(); err != nil {
-		t.Error(err)
-	}
-	if alive(pid) {
-		t.Error("the server is still there")
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+
+	"forebay/internal/child"
 )
 
 // options say what to measure and with what.
@@ -42,7 +43,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := withParent(ctx)
+	ctx, cancel := child.WithParent(ctx)
 	defer cancel()
 	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
@@ -100,34 +101,14 @@ func (l *list) Set(s string) error {
 	return nil
 }
 
-// withParent returns a context that also ends when the process that started this one is gone: "go run" does not pass
-// SIGTERM on.
-func withParent(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	parent := os.Getppid()
-	go func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for os.Getppid() == parent {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-		cancel()
-	}()
-	return ctx, cancel
-}
-
 // run starts the servers, measures, prints the table, and stops them, whatever happens.
 func run(ctx context.Context, o options, stdout, progress io.Writer) (err error) {
 	s, err := startStack(ctx, o.forebay)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	ctx, cancel := s.whileAlive(ctx)
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	ctx, cancel := s.WhileAlive(ctx)
 	defer cancel()
 	results, err := measureAll(ctx, o, s.targets(), progress)
 	if err != nil {

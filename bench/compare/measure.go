@@ -11,7 +11,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"forebay/internal/child"
 )
 
 // runLimit is how long one run of redis-benchmark may take.
@@ -66,7 +69,7 @@ func measure(ctx context.Context, o options, t target, size, depth int) (map[str
 	cmd := exec.CommandContext(ctx, "redis-benchmark", "-h", "127.0.0.1", "-p", strconv.Itoa(t.port), "--csv",
 		"-t", strings.ToLower(strings.Join(commands(), ",")), "-n", strconv.Itoa(o.requests*depth),
 		"-c", strconv.Itoa(o.clients), "-d", strconv.Itoa(size), "-P", strconv.Itoa(depth))
-	cmd.SysProcAttr = childAttributes()
+	cmd.SysProcAttr = child.Attributes(syscall.SIGKILL)
 	// The kernel ends the child when the thread that forked it does.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

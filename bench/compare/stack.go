@@ -6,21 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
-)
 
-// startLimit is how long a server may take until it answers.
-const startLimit = 20 * time.Second
+	"forebay/internal/child"
+)
 
 // stack is the servers: one Redis, and the two proxies in front of it.
 type stack struct {
-	dir      string
-	children []*child // in the order of their starts
-	ports    map[string]int
+	*child.Group
+	ports map[string]int
 }
 
 // target is one of the three that are compared.
@@ -60,34 +57,34 @@ func startStack(ctx context.Context, forebay string) (_ *stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "forebay-compare-")
+	group, err := child.NewGroup("forebay-compare-")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
-	}
-	s := &stack{dir: dir}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.stop())
-		}
-	}()
-	if s.ports, err = freePorts("redis", "twemproxy", "stats", "forebay", "http"); err != nil {
 		return nil, err
 	}
+	s := &stack{Group: group}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if s.ports, err = child.FreePorts("redis", "twemproxy", "stats", "forebay", "http"); err != nil {
+		return nil, err
+	}
+	dir := s.Dir()
 	if err := s.start(ctx, "redis", paths["redis-server"], "--port", s.port("redis"), "--bind", "127.0.0.1",
 		"--save", "", "--appendonly", "no", "--dir", dir); err != nil {
 		return nil, err
 	}
-	conf := filepath.Join(dir, "nutcracker.yml")
-	if err := os.WriteFile(conf, s.twemproxyConfig(), 0o600); err != nil {
-		return nil, fmt.Errorf("write the configuration of twemproxy: %w", err)
+	conf, err := s.Write("nutcracker.yml", s.twemproxyConfig())
+	if err != nil {
+		return nil, err
 	}
 	if err := s.start(ctx, "twemproxy", paths["nutcracker"], "-c", conf, "-o", filepath.Join(dir, "nutcracker.log"),
 		"-p", filepath.Join(dir, "nutcracker.pid"), "-a", "127.0.0.1", "-s", s.port("stats")); err != nil {
 		return nil, err
 	}
-	conf = filepath.Join(dir, "forebay.yaml")
-	if err := os.WriteFile(conf, s.forebayConfig(), 0o600); err != nil {
-		return nil, fmt.Errorf("write the configuration of forebay: %w", err)
+	if conf, err = s.Write("forebay.yaml", s.forebayConfig()); err != nil {
+		return nil, err
 	}
 	return s, s.start(ctx, "forebay", paths["forebay"], "serve", "--config", conf)
 }
@@ -122,52 +119,8 @@ func (s *stack) targets() []target {
 
 // start starts a server and waits until it answers a GET.
 func (s *stack) start(ctx context.Context, name, path string, args ...string) error {
-	c, err := startChild(s.dir, name, path, args...)
-	if err != nil {
-		return err
-	}
-	s.children = append(s.children, c)
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for {
-		err := answers(ctx, s.ports[name])
-		if err == nil && c.ended.Err() == nil {
-			return nil
-		}
-		select {
-		case <-look.C:
-		case <-c.ended.Done():
-			return context.Cause(c.ended)
-		case <-ctx.Done():
-			return fmt.Errorf("start %s: it does not answer: %w; its log ends:\n%s", name, errors.Join(ctx.Err(), err), c.tail())
-		}
-	}
-}
-
-// whileAlive returns a context that ends with ctx, or when a server does: then its cause tells which.
-func (s *stack) whileAlive(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	var detach []func() bool
-	for _, c := range s.children {
-		detach = append(detach, context.AfterFunc(c.ended, func() { cancel(context.Cause(c.ended)) }))
-	}
-	return ctx, func() {
-		for _, d := range detach {
-			d()
-		}
-		cancel(nil)
-	}
-}
-
-// stop ends the servers, the last started first, and removes their folder.
-func (s *stack) stop() error {
-	var errs []error
-	for i := len(s.children) - 1; i >= 0; i-- {
-		errs = append(errs, s.children[i].stop())
-	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+	_, err := s.Start(ctx, name, func(ctx context.Context) error { return answers(ctx, s.ports[name]) }, path, args...)
+	return err
 }
 
 // answers asks for a key that is not there.
@@ -194,18 +147,4 @@ func answers(ctx context.Context, port int) error {
 		return fmt.Errorf("unexpected reply %q", reply)
 	}
 	return nil
-}
-
-// freePorts finds a port of 127.0.0.1 for each name. All are held until all are found, so that no two are the same.
-func freePorts(names ...string) (map[string]int, error) {
-	ports := map[string]int{}
-	for _, name := range names {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer l.Close()
-		ports[name] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports, nil
 }

@@ -15,7 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
+
+	"forebay/internal/child"
 )
 
 // options say what to run and where.
@@ -34,33 +35,13 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := withParent(ctx)
+	ctx, cancel := child.WithParent(ctx)
 	defer cancel()
 	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		cancel()
 		os.Exit(1) //nolint:gocritic // nothing is left to release: run has stopped the child
 	}
-}
-
-// withParent returns a context that also ends when the process that started this one is gone: "go run" does not pass
-// SIGTERM on.
-func withParent(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	parent := os.Getppid()
-	go func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for os.Getppid() == parent {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-		cancel()
-	}()
-	return ctx, cancel
 }
 
 // run is the demonstration, from the free ports to the end of the child. A ctx that ends is the way to stop it, not an error.
@@ -70,16 +51,17 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 			return err
 		}
 	}
-	forebay, err := startChild(o, stdout, stderr)
+	forebay, banner, err := startForebay(o, stdout, stderr)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, forebay.stop()) }()
+	defer func() { err = errors.Join(err, forebay.Stop()) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	detach := context.AfterFunc(forebay.ended, func() { cancel(context.Cause(forebay.ended)) })
+	ended := forebay.Ended()
+	detach := context.AfterFunc(ended, func() { cancel(context.Cause(ended)) })
 	defer detach()
-	if err := show(ctx, o, forebay.banner, stdout); err != nil {
+	if err := show(ctx, o, banner, stdout); err != nil {
 		return because(ctx, err)
 	}
 	if o.once {

@@ -20,7 +20,7 @@ func Forebay() Graph {
 	driver := []string{"backend", "internal/event"}
 	return Graph{
 		"cmd/...":      {"backend/...", "config", "examples/...", "internal/...", "proxy/..."},
-		"examples/...": {"config"},
+		"examples/...": {"config", "internal/child"},
 		"bench/...":    {"backend/...", "config", "internal/...", "proxy/..."},
 		"config":       {"internal/route"},
 
@@ -30,6 +30,7 @@ func Forebay() Graph {
 		},
 		"internal/cache":       {"backend", "internal/event", "internal/route"},
 		"internal/check":       {"backend"},
+		"internal/child":       {},
 		"internal/route/...":   {"backend"},
 		"internal/dataset/...": {"internal/route/numpy", "internal/route/pickle"},
 		"internal/event":       {},
@@ -41,7 +42,7 @@ func Forebay() Graph {
 		"backend/backendtest": {"backend"},
 		"backend/cassandra":   driver,
 		// Not a driver only: it brings the default's routes, and the digits they read.
-		"backend/embedded":        append([]string{"examples/digits", "internal/route"}, driver...),
+		"backend/embedded":        append([]string{"examples/digits", "internal/child", "internal/route"}, driver...),
 		"backend/kafka":           driver,
 		"backend/redis":           append([]string{"backend/redis/wire"}, driver...),
 		"backend/redis/storetest": {"backend"},
