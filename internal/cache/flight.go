@@ -100,6 +100,23 @@ func (fs *flights) stale(f *flight) bool {
 	return f.dropped
 }
 
+// anew ends f, whose value is not to be used, and returns the flight of k that its owner goes on with, which is not sealed. W: a client that writes
+// k, F: the flight.
+//
+//  1. F is sealed, its value is refused. W has called fence and waits for F's end, its readers and those who came late wait too.
+//  2. F ends and F2 is its key's flight, in one step, so that no reader begins another between. W goes on: its write goes to Redis, and F2, which W's fence
+//     did not see, loads. What W changed in the source before is in what F2 loads, as with a reader who begins after W's fence (3 of flights).
+//  3. The readers look again and join F2. A write from now on drops it.
+func (fs *flights) anew(k flightKey, f *flight) *flight {
+	next := &flight{done: make(chan struct{})}
+	fs.mu.Lock()
+	fs.m[k] = next // f is sealed and so its flight still
+	fs.mu.Unlock()
+	f.out = outcome{again: true}
+	close(f.done)
+	return next
+}
+
 // end publishes the outcome.
 func (fs *flights) end(k flightKey, f *flight, out outcome) {
 	fs.mu.Lock()

@@ -19,7 +19,8 @@ import (
 //  3. Up to smallObject it goes the way of ordinary values. A larger one goes to Redis as it is read, to a stage that nobody sees
 //     (objectstage.go): the flight holds the chunks read ahead (objectread.go), whatever the object's size. The flight is sealed and the stage becomes the
 //     key's value, if the key is absent. Readers get Result.Stored and ask Redis.
-//  4. If Redis is down, has no memory for it, or is not to be filled, the object is gathered in memory, once, for all readers.
+//  4. If Redis is down, has no memory for it or refuses it otherwise, even at the last step, or is not to be filled, the object is gathered in memory,
+//     once, for all readers.
 //
 // A client's write while the object is staged drops the flight like any other (flight.go), which sees it at its next batch of chunks and aborts:
 //

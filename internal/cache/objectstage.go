@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"forebay/backend"
 	"forebay/internal/event"
@@ -12,7 +11,7 @@ import (
 // refusedError means that Redis did not take what was staged.
 type refusedError struct{ err error }
 
-func (e *refusedError) Error() string { return "stage object: " + e.err.Error() }
+func (e *refusedError) Error() string { return "store object: " + e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
 
 // target makes what takes the object's chunks: a stage in Redis, or memory.
@@ -45,7 +44,8 @@ func (f *objectFlight) toStage(ctx context.Context) (take func(context.Context, 
 	}, nil
 }
 
-// settle ends what was staged: if the reading ended well, as the key's value, and the flight with it; else without a trace.
+// settle ends what was staged: if the reading ended well, as the key's value, and the flight with it; else without a trace. What Redis has
+// refused at last leaves a flight that is not sealed, to be gathered in memory: writers must not wait for that.
 func (f *objectFlight) settle(err error) error {
 	staged := f.staged
 	if staged == nil {
@@ -69,8 +69,8 @@ func (f *objectFlight) settle(err error) error {
 		f.tellFill(err)
 		e.end(f.load, outcome{again: true})
 	case err != nil:
-		f.tellFill(err)
-		e.end(f.load, outcome{err: fmt.Errorf("store object: %w", err)})
+		f.flight = e.flights.anew(f.flightKey, f.flight)
+		return &refusedError{err}
 	case !stored:
 		e.end(f.load, outcome{again: true})
 	default:
