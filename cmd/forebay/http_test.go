@@ -29,7 +29,7 @@ func TestValuesByHTTP(t *testing.T) {
 		{"plain", http.StatusOK, "text", liveEvent{Kind: "hit", Origin: "redis"}},
 		{"digits:test:360", http.StatusNotFound, `"absent"`, liveEvent{Kind: "miss", Route: "digits", Result: "absent"}},
 		{"nothing", http.StatusNotFound, `"unrouted"`, liveEvent{Kind: "miss", Result: "unrouted"}},
-		{"list", http.StatusInternalServerError, `"internal"`, liveEvent{Kind: "miss", Result: "error"}},
+		{"list", http.StatusConflict, `"wrong-type"`, liveEvent{Kind: "miss", Result: "error"}},
 	} {
 		status, body := in.get(t, value+tt.key)
 		if status != tt.status || !strings.Contains(body, tt.body) {

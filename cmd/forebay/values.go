@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"forebay/backend"
 	"forebay/internal/cache"
 	"forebay/internal/event"
 	"forebay/internal/route"
@@ -19,23 +22,36 @@ type reads struct{ hits, misses atomic.Int64 }
 
 var _ web.Values = (*node)(nil)
 
-// Read reads a value for HTTP as a GET would, and records the one event of it.
-func (n *node) Read(ctx context.Context, db int, key []byte) ([]byte, error) {
+// Read reads a value for HTTP as a GET or HGETALL would, and records the one event of it.
+func (n *node) Read(ctx context.Context, db int, key []byte) (web.Value, error) {
 	if user, ok := web.User(ctx); ok && !n.rights.check(ctx, user) {
-		return nil, web.ErrForbidden
+		return web.Value{}, web.ErrForbidden
 	}
 	began := time.Now()
 	ev := event.Event{DB: db, Key: key, By: "http"}
 	value, err := n.read(ctx, db, key, &ev)
 	ev.Duration = time.Since(began)
-	ev.Bytes = int64(len(value))
+	v := web.Value{Bytes: value, Hash: isHash(n.routeOf(db, key))}
+	ev.Bytes = sizeOf(v)
 	if ev.Kind == event.Hit {
 		n.reads.hits.Add(1)
 	} else {
 		n.reads.misses.Add(1)
 	}
 	n.events.Record(&ev)
-	return value, err
+	return v, err
+}
+
+// isHash tells whether the keys of a route, or of none, hold hashes.
+func isHash(r *route.Route) bool { return r != nil && r.IsHash() }
+
+// sizeOf is the bytes of a value, of a hash those of its fields' values, as events count them.
+func sizeOf(v web.Value) (n int64) {
+	if !v.Hash {
+		return int64(len(v.Bytes))
+	}
+	backend.EachField(v.Bytes, func(_, value []byte) { n += int64(len(value)) })
+	return n
 }
 
 // read finds the value, and says in ev how.
@@ -45,7 +61,7 @@ func (n *node) read(ctx context.Context, db int, key []byte, ev *event.Event) ([
 	if r != nil {
 		ev.Route = r.Name
 	}
-	value, down, err := n.cached(ctx, db, key)
+	value, down, err := n.cached(ctx, db, key, isHash(r))
 	switch {
 	case value != nil:
 		ev.Kind, ev.Result, ev.Origin = event.Hit, event.NoResult, event.FromRedis
@@ -82,7 +98,7 @@ func (n *node) load(ctx context.Context, db int, want cache.Want, mode cache.Mod
 		if res.Err != nil || !res.Stored {
 			return res
 		}
-		value, down, err := n.cached(ctx, db, want.Key)
+		value, down, err := n.cached(ctx, db, want.Key, isHash(want.Route))
 		switch {
 		case value != nil:
 			return cache.Result{Value: value, Cached: res.Cached}
@@ -94,15 +110,22 @@ func (n *node) load(ctx context.Context, db int, want cache.Want, mode cache.Mod
 	return cache.Result{Err: cache.ErrContended}
 }
 
-// cached looks into Redis. down tells that it could not be asked.
-func (n *node) cached(ctx context.Context, db int, key []byte) (value []byte, down bool, err error) {
+// cached looks into Redis, for a string or a hash. down tells that it could not be asked. The error of a key of another type is web.ErrWrongType.
+func (n *node) cached(ctx context.Context, db int, key []byte, hash bool) (value []byte, down bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, n.storeBudget())
 	defer cancel()
-	values, errs, err := n.redis.Get(ctx, db, [][]byte{key})
+	get := n.redis.Get
+	if hash {
+		get = n.redis.GetHashes
+	}
+	values, errs, err := get(ctx, db, [][]byte{key})
 	if err != nil {
 		return nil, true, err
 	}
-	return values[0], false, errs[0]
+	if err = errs[0]; err != nil && strings.Contains(err.Error(), "WRONGTYPE ") {
+		err = fmt.Errorf("%w: %w", web.ErrWrongType, err)
+	}
+	return values[0], false, err
 }
 
 // routeOf returns the key's route, nil if it has none.

@@ -230,9 +230,9 @@ func TestSlowAuthenticationIsGivenUp(t *testing.T) {
 // seeUser reads the user that a request came as.
 type seeUser struct{ user string }
 
-func (s *seeUser) Read(ctx context.Context, _ int, _ []byte) ([]byte, error) {
+func (s *seeUser) Read(ctx context.Context, _ int, _ []byte) (web.Value, error) {
 	s.user, _ = web.User(ctx)
-	return nil, nil
+	return web.Value{}, nil
 }
 
 func TestReadsKnowTheirUser(t *testing.T) {

@@ -20,6 +20,8 @@ var (
 	ErrUnrouted = errors.New("unrouted")
 	// ErrForbidden means that the user, see [User], may not read the key.
 	ErrForbidden = errors.New("forbidden")
+	// ErrWrongType means that the key holds another type than is read for it: a string, or the hash of its route.
+	ErrWrongType = errors.New("wrong type")
 )
 
 // What [Events.Subscribe] returns for what it cannot do.
@@ -30,10 +32,16 @@ var (
 	ErrLastID = errors.New("not an event id")
 )
 
-// Values reads a value as a GET would, loading it on a miss. It is called concurrently. Web does not change the value and
-// keeps it only until the answer is written. The context carries the deadline and the [User].
+// Value is what a key holds.
+type Value struct {
+	Bytes []byte // of the string, or the fields in the form that [backend.AppendField] makes
+	Hash  bool
+}
+
+// Values reads a value as a GET would, or an HGETALL where the key's route gives hashes, loading it on a miss. It is called concurrently. Web does not
+// change the value and keeps it only until the answer is written. The context carries the deadline and the [User].
 type Values interface {
-	Read(ctx context.Context, db int, key []byte) (value []byte, err error)
+	Read(ctx context.Context, db int, key []byte) (Value, error)
 }
 
 // Events opens live streams. It is called concurrently.

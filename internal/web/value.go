@@ -21,7 +21,7 @@ const maxDB = 1 << 16
 // slowest is the rate in bytes per second under which a client that takes a large value is given up.
 const slowest = 1 << 20
 
-// value answers with the bytes of one key, as a GET would read them.
+// value answers with the bytes of one key, as a GET would read them, or with a hash as JSON.
 func (s *Server) value(w http.ResponseWriter, r *http.Request) {
 	if s.opt.Values == nil {
 		notFound.write(w)
@@ -44,7 +44,13 @@ func (s *Server) value(w http.ResponseWriter, r *http.Request) {
 		}.write(w)
 		return
 	}
-	value, err := s.opt.Values.Read(ctx, db, key)
+	kind := "application/octet-stream"
+	v, err := s.opt.Values.Read(ctx, db, key)
+	value := v.Bytes
+	if err == nil && v.Hash {
+		kind = "application/json"
+		value, err = hashJSON(v.Bytes)
+	}
 	if err != nil {
 		s.valueProblem(err).write(w)
 		return
@@ -54,7 +60,7 @@ func (s *Server) value(w http.ResponseWriter, r *http.Request) {
 		time.Now().Add(writeTimeout + time.Duration(len(value)/slowest)*time.Second))
 	sum := sha256.Sum256(value)
 	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Type", kind)
 	h.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
 	h.Set("Cache-Control", "no-cache")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(value))
@@ -96,6 +102,16 @@ func (s *Server) valueProblem(err error) problem {
 		return problem{http.StatusNotFound, "unrouted", "The key is not in the cache and no route matches it.", ""}
 	case errors.Is(err, ErrForbidden):
 		return problem{http.StatusForbidden, "forbidden", "This user may not read the key.", ""}
+	case errors.Is(err, ErrWrongType):
+		return problem{
+			http.StatusConflict, "wrong-type", "The key holds neither a string nor the hash that its route gives.",
+			"Read it by the Redis port, with the commands of its type.",
+		}
+	case errors.Is(err, errNoJSON):
+		return problem{
+			http.StatusNotAcceptable, "no-json", "A field of the hash has a name that is not UTF-8.",
+			"Read it by the Redis port, with HGETALL.",
+		}
 	case errors.Is(err, backend.ErrSourceTimeout), errors.Is(err, context.DeadlineExceeded):
 		return problem{http.StatusGatewayTimeout, "deadline", "The value was not there in time.", "Retry."}
 	case errors.Is(err, backend.ErrSourceDown):

@@ -19,8 +19,8 @@ import (
 // echo answers with what was asked for.
 type echo struct{}
 
-func (echo) Read(_ context.Context, db int, key []byte) ([]byte, error) {
-	return fmt.Appendf(nil, "%d %q", db, key), nil
+func (echo) Read(_ context.Context, db int, key []byte) (web.Value, error) {
+	return web.Value{Bytes: fmt.Appendf(nil, "%d %q", db, key)}, nil
 }
 
 func TestKeyInPath(t *testing.T) {
@@ -95,6 +95,7 @@ func TestValueProblems(t *testing.T) {
 		"absent":           {web.ErrAbsent, 404, "absent"},
 		"unrouted":         {web.ErrUnrouted, 404, "unrouted"},
 		"forbidden":        {web.ErrForbidden, 403, "forbidden"},
+		"another type":     {web.ErrWrongType, 409, "wrong-type"},
 		"source down":      {backend.ErrSourceDown, 503, "source-down"},
 		"source too slow":  {backend.ErrSourceTimeout, 504, "deadline"},
 		"out of time":      {context.DeadlineExceeded, 504, "deadline"},
@@ -146,9 +147,9 @@ func TestValueIsServedWhole(t *testing.T) {
 // stuck waits for the end of its context.
 type stuck struct{}
 
-func (stuck) Read(ctx context.Context, _ int, _ []byte) ([]byte, error) {
+func (stuck) Read(ctx context.Context, _ int, _ []byte) (web.Value, error) {
 	<-ctx.Done()
-	return nil, fmt.Errorf("read: %w", ctx.Err())
+	return web.Value{}, fmt.Errorf("read: %w", ctx.Err())
 }
 
 func TestValueDeadline(t *testing.T) {
@@ -164,7 +165,7 @@ func TestValueDeadline(t *testing.T) {
 // crowd waits like stuck and remembers how many waited at once.
 type crowd struct{ now, most atomic.Int64 }
 
-func (c *crowd) Read(ctx context.Context, db int, key []byte) ([]byte, error) {
+func (c *crowd) Read(ctx context.Context, db int, key []byte) (web.Value, error) {
 	n := c.now.Add(1)
 	defer c.now.Add(-1)
 	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); {

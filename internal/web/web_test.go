@@ -21,14 +21,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // values is a Values from a map; a nil slice stands for an absent row, an error for itself.
 type values map[string]any
 
-func (v values) Read(_ context.Context, db int, key []byte) ([]byte, error) {
+func (v values) Read(_ context.Context, db int, key []byte) (web.Value, error) {
 	switch found := v[string(key)].(type) {
 	case []byte:
+		return web.Value{Bytes: found}, nil
+	case web.Value:
 		return found, nil
 	case error:
-		return nil, found
+		return web.Value{}, found
 	default:
-		return nil, web.ErrAbsent
+		return web.Value{}, web.ErrAbsent
 	}
 }
 
