@@ -61,7 +61,7 @@ var testOnly = []string{"backend/backendtest", "backend/redis/storetest", "inter
 // does asks those packages, so that a library can be replaced in one place.
 func Clients() map[string][]string {
 	return map[string][]string{
-		"github.com/tidwall/redcon":                   {"proxy/...", "backend/redis/wire"},
+		"github.com/tidwall/redcon":                   {"proxy/...", "backend/redis/wire", "bench/load"},
 		"github.com/redis/go-redis/v9":                {"backend/redis", "backend/redis/storetest", "internal/testkit/..."},
 		"github.com/apache/cassandra-gocql-driver/v2": {"backend/cassandra", "internal/testkit/..."},
 		"github.com/segmentio/kafka-go":               {"backend/kafka", "internal/testkit/..."},
