@@ -26,7 +26,7 @@ func Forebay() Graph {
 
 		"proxy/...": {
 			"backend", "backend/redis/wire",
-			"internal/cache", "internal/event", "internal/metric", "internal/route",
+			"internal/cache", "internal/event", "internal/metric", "internal/near", "internal/route",
 		},
 		"internal/cache":       {"backend", "internal/event", "internal/route"},
 		"internal/check":       {"backend"},
@@ -35,6 +35,7 @@ func Forebay() Graph {
 		"internal/dataset/...": {"internal/route/numpy", "internal/route/pickle"},
 		"internal/event":       {},
 		"internal/metric":      {"internal/event"},
+		"internal/near":        {"backend"},
 		"internal/session":     {"backend", "internal/event"},
 		"internal/web/...":     {"backend", "internal/event", "internal/metric", "internal/route", "internal/session"},
 
@@ -67,6 +68,7 @@ func Clients() map[string][]string {
 		"github.com/segmentio/kafka-go":               {"backend/kafka", "internal/testkit/..."},
 		"github.com/prometheus/client_golang":         {"internal/metric", "internal/web", "cmd/..."}, // counts, serves, makes the registry
 		"github.com/alicebob/miniredis/v2":            {"backend/embedded"},
+		"github.com/maypok86/otter/v2":                {"internal/near"},
 		"github.com/alecthomas/kong":                  {"cmd/..."},
 		"github.com/schollz/progressbar/v3":           {"cmd/..."},
 		"go.yaml.in/yaml/v4":                          {"config"},
