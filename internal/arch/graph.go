@@ -56,14 +56,14 @@ func Forebay() Graph {
 }
 
 // testOnly are packages that no program may contain: only tests, and the packages of the same list, import them.
-var testOnly = []string{"backend/backendtest", "backend/redis/storetest", "internal/testkit/...", "internal/arch"}
+var testOnly = []string{"backend/backendtest", "backend/redis/storetest", "internal/testkit/...", "internal/arch", "internal/compat/..."}
 
 // Clients names, for each library that speaks to something, the folders whose code may import it, tests aside. Whoever else needs what it
 // does asks those packages, so that a library can be replaced in one place.
 func Clients() map[string][]string {
 	return map[string][]string{
 		"github.com/tidwall/redcon":                   {"proxy/...", "backend/redis/wire", "bench/load"},
-		"github.com/redis/go-redis/v9":                {"backend/redis", "backend/redis/storetest", "internal/testkit/..."},
+		"github.com/redis/go-redis/v9":                {"backend/redis", "backend/redis/storetest", "internal/testkit/...", "internal/compat"},
 		"github.com/apache/cassandra-gocql-driver/v2": {"backend/cassandra", "internal/testkit/..."},
 		"github.com/segmentio/kafka-go":               {"backend/kafka", "internal/testkit/..."},
 		"github.com/prometheus/client_golang":         {"internal/metric", "internal/web", "cmd/..."}, // counts, serves, makes the registry

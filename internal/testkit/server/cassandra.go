@@ -39,7 +39,7 @@ func (c *Cassandra) Kill() error {
 
 // StartCassandra starts a node with an empty keyspace list. Where the jars are at hand it takes 5 to 20 s.
 func StartCassandra(ctx context.Context) (*Cassandra, error) {
-	java, err := findJava(ctx)
+	java, err := FindJava(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -18,13 +18,18 @@ var poms embed.FS
 
 const copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
-// jars returns the folder with the jars that jars/<name>.xml names, fetching them if no process has done so before. A folder under
-// its final name is complete: it is filled under another and renamed.
+// jars returns the folder with the jars that jars/<name>.xml names.
 func jars(ctx context.Context, name string) (string, error) {
 	pom, err := poms.ReadFile("jars/" + name + ".xml")
 	if err != nil {
 		return "", fmt.Errorf("read pom: %w", err)
 	}
+	return Jars(ctx, name, pom)
+}
+
+// Jars returns the folder with the jars that a pom's runtime dependencies are, fetching them if no process has done so before. A
+// folder under its final name is complete: it is filled under another and renamed.
+func Jars(ctx context.Context, name string, pom []byte) (string, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err

@@ -11,9 +11,9 @@ import (
 
 var java17 = regexp.MustCompile(`version "17[."]`)
 
-// findJava returns a java of version 17, the newest that Cassandra 5.0 runs on: JAVA_HOME's, the one on PATH, or one of those in
+// FindJava returns a java of version 17, the newest that Cassandra 5.0 runs on: JAVA_HOME's, the one on PATH, or one of those in
 // /usr/lib/jvm.
-func findJava(ctx context.Context) (string, error) {
+func FindJava(ctx context.Context) (string, error) {
 	var candidates []string
 	if home := os.Getenv("JAVA_HOME"); home != "" {
 		candidates = append(candidates, filepath.Join(home, "bin", "java"))

@@ -27,7 +27,7 @@ type Kafka struct {
 
 // StartKafka starts a broker without topics; topics are not created by use. Where the jars are at hand it takes 5 to 10 s.
 func StartKafka(ctx context.Context) (*Kafka, error) {
-	java, err := findJava(ctx)
+	java, err := FindJava(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,6 @@
+package compat
+
+import "context"
+
+// Clients is.
+func Clients(ctx context.Context, o Options) error { return nil }
