@@ -22,12 +22,15 @@ PKG      ?= ./...
 RUN      ?= .
 FUZZTIME ?= 20s
 COUNT    ?= 5
+FILES    ?=
+FRESH    ?=
 
 .PHONY: help
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  variables: ONCE=1 (run), PKG=./proxy RUN=TestName (test, test-short, bench-go, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench-go, soak)"
+	@echo "  FILES=tests/test_lock.py,tests/test_pubsub.py (compat: redis-py's files), FRESH=1 (compat: not on from where an interrupted run stopped)"
 	@echo "  running servers for tests: TEST_CASSANDRA_ADDR=host:port, TEST_KAFKA_BROKER=host:port; their jars: TEST_CACHE_DIR=~/.cache/forebay-test"
 	@echo "  torch, where it is installed: TEST_TORCH_PYTHON=path of its python"
 
@@ -87,6 +90,11 @@ fuzz: ## run every fuzz target for FUZZTIME
 soak: install ## run every test COUNT times, to find those that fail now and then
 	@go build -o bin/withservers ./internal/testkit/cmd/withservers
 	@bin/withservers -- go test -race -timeout 0 -count $(COUNT) -run '$(RUN)' $(PKG)
+
+.PHONY: compat
+compat: install build ## compare with Redis by redis-py's own tests and by programs of other clients (10 minutes)
+	@go build -o bin/compat ./internal/compat/cmd/compat
+	@bin/compat -forebay bin/forebay -files '$(FILES)' $(if $(FRESH),-fresh)
 
 .PHONY: bench
 bench: build ## compare with Redis itself and twemproxy, in turns, by redis-benchmark
