@@ -10,6 +10,7 @@ import (
 )
 
 func TestPythonHasThePackagesAndIsKept(t *testing.T) {
+	testkit.Python(t) // skips here, under -short: a goroutine cannot end its test
 	var wg sync.WaitGroup
 	paths := make([]string, 2)
 	for i, packages := range [][]string{{"numpy==1.24.4", "redis==5.3.0"}, {"redis==5.3.0", "numpy==1.24.4"}} {
