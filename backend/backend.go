@@ -152,8 +152,8 @@ type Store interface {
 	Get(ctx context.Context, db int, keys [][]byte) (values [][]byte, errs []error, err error)
 	// GetHashes is Get for hashes, each as AppendField makes it, in no order.
 	GetHashes(ctx context.Context, db int, keys [][]byte) (values [][]byte, errs []error, err error)
-	// Exists tells whether the key is there, whatever its type.
-	Exists(ctx context.Context, db int, key []byte) (bool, error)
+	// Exists tells of each key whether it is there, whatever its type, in one round trip.
+	Exists(ctx context.Context, db int, keys [][]byte) ([]bool, error)
 	// Fill stores each entry that is absent (SET NX PX, or the like for a hash) in one round trip and reports which were stored; errs holds each entry's own error
 	// (OOM, say) or nil.
 	Fill(ctx context.Context, db int, entries []Entry) (stored []bool, errs []error, err error)

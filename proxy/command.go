@@ -81,6 +81,10 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 		s.local(cmd, frame, args)
 		return 0, false
 	case multi:
+		if !cmd.arityOK(len(args)) {
+			s.forward(cmd, frame, args)
+			return 0, false
+		}
 		if !s.own {
 			if used, wait = s.gather(frame, rest); used > 0 || wait {
 				return used, wait
@@ -126,12 +130,17 @@ func (s *session) special(cmd *command, frame []byte, args [][]byte) {
 		s.submit()
 		s.await(func() bool { return s.routed == 0 })
 	}
+	if cmd.class == watch && !s.ensure(cmd, args) {
+		return
+	}
 	if !s.takeOwn() {
 		return
 	}
 	switch cmd.class {
 	case watch:
 		s.pins.watching = true
+		s.append(frame, s.push(plain, cmd, 1))
+		return
 	case unwatch:
 		s.pins.watching = false
 	case ownForever:
@@ -166,14 +175,14 @@ func blocks(cmd *command, args [][]byte) bool {
 
 // forward sends a command whose reply is passed on, or looked at if it is a read that loads.
 func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
+	if cmd.needs.of != ofNothing && !s.ensure(cmd, args) {
+		return
+	}
 	if cmd.writes {
 		s.fence(cmd, args)
 	}
 	if cmd.read != noRead && cmd.arityOK(len(args)) {
 		s.read1(cmd, frame, args)
-		return
-	}
-	if cmd.part != wholeKey && !s.ensure(cmd, args) {
 		return
 	}
 	if m := messageOf(cmd, args); m != nil {

@@ -48,21 +48,12 @@ const (
 	opHStrLen
 )
 
-// part says whether a command changes a part of a value, so that the value must be there first.
-type part uint8
-
-const (
-	wholeKey part = iota
-	partOfString
-	partOfHash
-)
-
 // command is one row of the command table. It is never changed once the table is in use.
 type command struct {
 	name  string
 	class class
 	read  readOp
-	part  part
+	needs need
 	id    metric.CommandID
 	arity int // as COMMAND gives it: negative for "at least"
 	// writes: it may change or remove keys. With firstKey 0 it is not known which.
@@ -95,12 +86,6 @@ var classes = map[string]class{
 var readOps = map[string]readOp{
 	"get": opGet, "getex": opGetEx, "getdel": opGetDel, "getrange": opGetRange, "substr": opGetRange, "strlen": opStrLen, "mget": opMGet,
 	"hget": opHGet, "hmget": opHMGet, "hgetall": opHGetAll, "hexists": opHExists, "hlen": opHLen, "hkeys": opHKeys, "hvals": opHVals, "hstrlen": opHStrLen,
-}
-
-var parts = map[string]part{
-	"append": partOfString, "setrange": partOfString, "setbit": partOfString, "bitfield": partOfString, "getset": partOfString,
-	"incr": partOfString, "incrby": partOfString, "incrbyfloat": partOfString, "decr": partOfString, "decrby": partOfString,
-	"hset": partOfHash, "hsetnx": partOfHash, "hmset": partOfHash, "hdel": partOfHash, "hincrby": partOfHash, "hincrbyfloat": partOfHash,
 }
 
 // commands is the command table, by lower-case name.
@@ -157,7 +142,7 @@ func (t commands) add(name string, arity int, flags []string, first, last, step 
 	if blocks && c.class == shared {
 		c.class = blocking
 	}
-	c.read, c.part = readOps[name], parts[name]
+	c.read, c.needs = readOps[name], needs[name]
 	t[name] = c
 }
 
@@ -198,15 +183,9 @@ func (c *command) declared(args [][]byte, f func(key []byte)) bool {
 	default:
 		return false
 	}
-	if len(args) < 3 {
-		return false
-	}
-	n, ok := parseInt(args[2])
-	if !ok || n < 0 || n > int64(len(args)-3) {
-		return false // Redis will refuse it
-	}
-	for _, key := range args[3 : 3+n] {
+	keys, ok := scriptKeys(args)
+	for _, key := range keys {
 		f(key)
 	}
-	return true
+	return ok
 }

@@ -28,6 +28,9 @@
 // client that may read every key skips 5 to 7. A GET that Redis owes for longer than [Options].StoreBudget is loaded, and the late
 // reply is thrown away (session.Stalled).
 //
+// What Redis itself must find (needs.go: a part of a value is changed, a script declares the key) is loaded before the command is sent
+// (session.ensure), and for a transaction before EXEC (session.plan), but for one that only reads: its reply is patched like an MGET's.
+//
 // # Invariants
 //
 //   - Replies leave in the order of the client's commands, whatever answers them: Redis, a load, or this package.

@@ -26,6 +26,8 @@ func errorReply(err error) string {
 		word, advice = "SOURCETIMEOUT", "try again"
 	case errors.Is(err, cache.ErrContended):
 		word, advice = "SOURCETIMEOUT", "try again"
+	case errors.Is(err, cache.ErrNotKept):
+		word, advice = "OOM", "it is full, or something removes the key: try again"
 	case !errors.Is(err, backend.ErrSourceInvalid):
 		if wrongType(err) {
 			return wrongTypeReply

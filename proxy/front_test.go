@@ -209,7 +209,7 @@ func start(t testing.TB, o options) *front {
 	f.server, err = proxy.New(proxy.Options{
 		Pool: pool, Engine: engine, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
 		Limits: limits, Budget: 3 * time.Second, StoreBudget: time.Second,
-		MayRead: o.mayRead,
+		MayRead: o.mayRead, Permits: f.store.Permits,
 		Info:    func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
 	})
 	must(t, err)

@@ -105,25 +105,3 @@ func field(hash, want []byte) (v []byte, ok bool) {
 	})
 	return v, ok
 }
-
-// ensure has a routed key loaded that a command is about to change in part: on an absent key it would begin from nothing. false: it could not
-// be loaded, the command was answered. What was sent before is done first: a DEL, say, must not come between.
-func (s *session) ensure(cmd *command, args [][]byte) bool {
-	if cmd.part == wholeKey || len(args) < 2 || !cmd.arityOK(len(args)) || s.pins.watching {
-		return true
-	}
-	r := s.srv.route(s.target.DB, args[1])
-	if r == nil || r.IsHash() != (cmd.part == partOfHash) || !s.srv.opts.Store.Up() {
-		return true
-	}
-	s.drain()
-	want := cache.Want{Key: args[1], Route: r, Track: s.tracks(r)}
-	db := s.target.DB
-	s.mu.Unlock()
-	err := s.srv.opts.Engine.Ensure(s.srv.ctx, db, want)
-	s.mu.Lock()
-	if err != nil && !s.gone {
-		s.reply([]byte(errorReply(err)))
-	}
-	return err == nil && !s.gone
-}

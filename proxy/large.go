@@ -25,7 +25,7 @@ func (s *session) large() {
 			cmd = c
 		}
 	}
-	if cmd.read != noRead || (cmd.class != shared && !s.pins.relay) {
+	if cmd.read != noRead || (cmd.class != shared && !s.pins.relay) || s.mayNeed(cmd, args) {
 		s.framer.whole = true
 		return
 	}
@@ -42,7 +42,7 @@ func (s *session) large() {
 		sl.writes = true // a part of it may have been done whatever happens
 		s.owed++
 		if s.tx != nil {
-			s.tx.add(nil, true)
+			s.tx.add(true)
 		}
 	}
 	s.mu.Unlock()

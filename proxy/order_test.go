@@ -269,7 +269,7 @@ func TestReadsOfATransaction(t *testing.T) {
 		{"a database that there is not", frames("MULTI", "SELECT 99", "EXEC", "GET t:22"), "+OK\r\n+QUEUED\r\n*1\r\n-ERR DB index is out of range\r\n" + bulk("value-22")},
 		{
 			"behind a script with other keys", frames("MULTI") + frame("EVAL", "return 1", "1", "t:23") + frames("GET t:23", "GET t:24", "EXEC"),
-			"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:1\r\n$-1\r\n" + bulk("value-24"),
+			"+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:1\r\n" + bulk("value-23") + bulk("value-24"),
 		},
 		{"pinned", frames("WATCH x", "GET t:15", "MULTI", "GET t:16", "EXEC"), "+OK\r\n" + bulk("value-15") + "+OK\r\n+QUEUED\r\n*1\r\n" + bulk("value-16")},
 		{

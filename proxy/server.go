@@ -52,6 +52,9 @@ type Options struct {
 	Budget, StoreBudget time.Duration
 	// MayRead tells, without blocking, whether a user ("" for one that has not authenticated) is known to be allowed to read every key.
 	MayRead func(user string) bool
+	// Permits asks Redis whether a user ("" for one that has not authenticated) may run a command, for users of whom MayRead does not know that: something
+	// would be loaded before the command is sent. It is concurrent and may block within ctx; args are borrowed. nil: nothing is loaded for such users.
+	Permits func(ctx context.Context, user string, args [][]byte) (bool, error)
 	// Info appends the lines of INFO's "# Forebay" section, each with CRLF.
 	Info     func(b []byte) []byte
 	Sessions Sessions // nil: none are followed

@@ -53,16 +53,3 @@ func (c *Client) GetHashes(ctx context.Context, db int, keys [][]byte) (values [
 	}
 	return values, errs, nil
 }
-
-// Exists implements [backend.Store].
-func (c *Client) Exists(ctx context.Context, db int, key []byte) (bool, error) {
-	pool, err := c.ready(db)
-	if err != nil {
-		return false, err
-	}
-	cmd := goredis.NewIntCmd(ctx, "exists", key)
-	if err := c.failure(ctx, c.pipeline(ctx, pool, []goredis.Cmder{cmd})); err != nil {
-		return false, err
-	}
-	return cmd.Val() == 1, cmd.Err()
-}

@@ -128,18 +128,6 @@ func (e *Engine) Read(ctx context.Context, db int, wants []Want, mode Mode) []Re
 	return results
 }
 
-// Ensure has the key loaded and stored if Redis does not hold it, for a command that changes a part of its value. With nil, it is there,
-// or the source has no such row. That Redis does not answer is for the command itself to find out.
-func (e *Engine) Ensure(ctx context.Context, db int, want Want) error {
-	look, cancel := context.WithTimeout(ctx, e.opts.StoreBudget)
-	there, err := e.opts.Store.Exists(look, db, want.Key)
-	cancel()
-	if there || err != nil {
-		return nil
-	}
-	return e.Read(ctx, db, []Want{want}, Mode{})[0].Err
-}
-
 // round joins or begins a flight for each key of todo, waits for them, and returns which must be looked at again. refused tells that a value
 // of theirs was not to be used because of a write, rather than that this reader came too late for it.
 func (e *Engine) round(

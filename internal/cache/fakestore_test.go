@@ -174,8 +174,12 @@ func (s *store) GetHashes(ctx context.Context, db int, keys [][]byte) (values []
 	return s.Get(ctx, db, keys)
 }
 
-// Exists tells whether a key is there.
-func (s *store) Exists(ctx context.Context, db int, key []byte) (bool, error) {
-	values, _, err := s.Get(ctx, db, [][]byte{key})
-	return err == nil && values[0] != nil, err
+// Exists tells which keys are there.
+func (s *store) Exists(ctx context.Context, db int, keys [][]byte) ([]bool, error) {
+	values, _, err := s.Get(ctx, db, keys)
+	there := make([]bool, len(keys))
+	for i := range values {
+		there[i] = values[i] != nil
+	}
+	return there, err
 }

@@ -109,14 +109,14 @@ func (f *objectFlight) look() (ended bool) {
 	e := f.engine
 	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
 	defer cancel()
-	switch there, err := e.opts.Store.Exists(ctx, f.db, []byte(f.key)); {
+	switch there, err := e.opts.Store.Exists(ctx, f.db, [][]byte{[]byte(f.key)}); {
 	case e.ctx.Err() != nil:
 		e.end(f.load, outcome{err: ErrClosed})
 	case errors.Is(err, backend.ErrStoreDown):
 		f.up = false
 	case err != nil:
 		e.end(f.load, outcome{err: err})
-	case there:
+	case there[0]:
 		e.end(f.load, outcome{stored: true, cached: true})
 	}
 	return f.ended

@@ -40,6 +40,7 @@ func Run(t *testing.T, target Target) {
 		{"fill leaves what is there", fillKeeps},
 		{"fill refuses an entry without ttl and stores its neighbours", fillWithoutTTL},
 		{"fill and get of a large value", fillLarge},
+		{"exists tells of keys of any type, in order", exists},
 		{"databases are apart", databases},
 		{"a cancelled caller is told so", cancelled},
 		{"many callers at once", concurrent},
@@ -285,4 +286,26 @@ func concurrent(t *testing.T, s *suite) {
 		})
 	}
 	wg.Wait()
+}
+
+func exists(t *testing.T, s *suite) {
+	s.do(t, 0, "set", "string", "")
+	s.do(t, 0, "rpush", "list", "a")
+	s.do(t, 2, "set", "elsewhere", "x")
+	keys := [][]byte{[]byte("none"), []byte("string"), []byte("list"), []byte("string"), []byte("elsewhere")}
+	for range 5000 { // more than go out at once
+		keys = append(keys, []byte("none"))
+	}
+	there, err := s.Store.Exists(t.Context(), 0, append(keys, []byte("list")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range there {
+		if want := i >= 1 && i <= 3 || i == len(there)-1; got != want {
+			t.Errorf("key %d: %t, want %t", i, got, want)
+		}
+	}
+	if there, err := s.Store.Exists(t.Context(), 0, nil); err != nil || len(there) != 0 {
+		t.Errorf("of nothing: %v, %v", there, err)
+	}
 }
