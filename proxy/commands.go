@@ -175,17 +175,3 @@ func (c *command) keys(args [][]byte, f func(key []byte)) bool {
 	}
 	return true
 }
-
-// declared calls f for each key that a script or function declares. It returns false for other commands.
-func (c *command) declared(args [][]byte, f func(key []byte)) bool {
-	switch c.name {
-	case "eval", "evalsha", "fcall":
-	default:
-		return false
-	}
-	keys, ok := scriptKeys(args)
-	for _, key := range keys {
-		f(key)
-	}
-	return ok
-}

@@ -168,6 +168,7 @@ type options struct {
 	down      bool                 // Redis is not up at first
 	stuck     bool                 // the test ends the server itself, by stop
 	mayRead   func(user string) bool
+	wrap      func(*front) backend.Store // the engine's store, where it is not Redis's own client
 }
 
 func start(t testing.TB, o options) *front {
@@ -197,8 +198,12 @@ func start(t testing.TB, o options) *front {
 	must(t, err)
 	f.events = event.New(event.Options{Proxy: "p", Sinks: []event.Sink{f.lines}, Observe: metrics.ObserveView})
 	f.events.Start()
+	var store backend.Store = f.store
+	if o.wrap != nil {
+		store = o.wrap(f)
+	}
 	engine := cache.New(cache.Options{
-		Store: f.store, Source: f.source, Routes: routes, Record: f.events.Record,
+		Store: store, Source: f.source, Routes: routes, Record: f.events.Record,
 		Budget: 3 * time.Second, StoreBudget: time.Second, Loads: 64,
 	})
 	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: addr})
@@ -210,7 +215,7 @@ func start(t testing.TB, o options) *front {
 		Pool: pool, Engine: engine, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
 		Limits: limits, Budget: 3 * time.Second, StoreBudget: time.Second,
 		MayRead: o.mayRead, Permits: f.store.Permits,
-		Info:    func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
+		Info: func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
 	})
 	must(t, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

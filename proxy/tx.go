@@ -20,7 +20,6 @@ type transaction struct {
 	writes  bool          // it may change something
 	bad     bool          // Redis will not run it: a command was refused
 	unsure  bool          // a command was queued of which the keys are not known for certain: scripts may write more than they declare
-	hides   bool          // and of which nothing is known: absent reads behind it may be absent by its doing
 	wrote   map[string]bool
 	settled map[dbKey]bool // keys of which a command in it says what they hold, whatever they held
 	emptied map[int]bool   // databases that it empties; −1: all
@@ -69,7 +68,7 @@ type txRead struct {
 
 // add queues a command: its words are not known.
 func (tx *transaction) add(writes bool) {
-	tx.unsure, tx.hides, tx.writes = tx.unsure || writes, tx.hides || writes, tx.writes || writes
+	tx.unsure, tx.writes, tx.eager = tx.unsure || writes, tx.writes || writes, tx.eager || writes
 	tx.cmds = append(tx.cmds, queued{})
 }
 
@@ -137,7 +136,7 @@ func (tx *transaction) read(s *session, q *queued, cmd *command, args [][]byte, 
 		r := txRead{key: k, db: db, route: s.srv.serves(db, k, cmd.read), need: -1}
 		if r.route != nil && !tx.says(db, k) {
 			r.open = true
-			r.patch = !tx.hides && !tx.wrote[string(k)] && db == s.target.DB
+			r.patch = !tx.unsure && !tx.wrote[string(k)] && db == s.target.DB
 			tx.eager = tx.eager || !r.patch || cmd.read.vague()
 			tx.routed = tx.routed || r.patch
 			loads = true
@@ -161,7 +160,6 @@ func (tx *transaction) write(cmd *command, args [][]byte, db int) {
 	}
 	if !cmd.keys(args, wrote) {
 		tx.unsure = true
-		tx.hides = !cmd.declared(args, wrote) || tx.hides
 	}
 	switch {
 	case tx.unsure && empties(args):
