@@ -1,9 +1,7 @@
 package proxy
 
 import (
-	"errors"
 	"sync/atomic"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -161,8 +159,7 @@ func (s *session) Part(b []byte, last bool) {
 	case !st.push:
 		s.await(func() bool { return s.fifo.head == st.slot })
 	}
-	s.awaitTaken()
-	s.write(b)
+	s.pass(b, !s.own)
 	if last && !st.push && !s.gone {
 		sl := s.fifo.at(st.slot)
 		s.clock = wire.Now()
@@ -177,33 +174,6 @@ func (s *session) Part(b []byte, last bool) {
 	s.mu.Unlock()
 	s.Flush()
 }
-
-// awaitTaken waits until the client has taken most of what it was sent. On a shared connection others wait behind its reply: a client that takes
-// nothing at all for the time that Redis itself is given is closed.
-func (s *session) awaitTaken() {
-	if s.gone || s.out.size < streamAt {
-		return
-	}
-	if !s.own {
-		last := s.out.size
-		var timer *time.Timer
-		timer = time.AfterFunc(s.srv.opts.StoreBudget, func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if s.out.size == last {
-				s.drop(errHoldsOthers)
-				return
-			}
-			last = s.out.size
-			timer.Reset(s.srv.opts.StoreBudget)
-		})
-		defer timer.Stop()
-	}
-	s.await(func() bool { return s.out.size < streamAt })
-}
-
-// errHoldsOthers is why a client is closed that does not take a large reply that others wait behind.
-var errHoldsOthers = errors.New("takes nothing of a reply that others wait behind")
 
 // skipped ends a large reply that came too late. Until then it is owed like any other: if the connection breaks before, Broken counts it.
 // Its slot may have been popped meanwhile.

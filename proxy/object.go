@@ -130,15 +130,15 @@ func (r *reread) Part(b []byte, last bool) {
 	}
 }
 
-// part writes bytes of a slot's reply once it is the oldest and the client has room. false: the client has gone.
+// part writes bytes of a slot's reply once it is the oldest. false: the client has gone.
 func (s *session) part(seq uint64, b []byte, last bool) bool {
 	s.mu.Lock()
-	s.await(func() bool { return s.fifo.head == seq && s.out.size < streamAt })
+	s.await(func() bool { return s.fifo.head == seq })
+	s.pass(b, false) // what it comes on is nobody else's
 	if s.gone {
 		s.mu.Unlock()
 		return false
 	}
-	s.write(b)
 	if last {
 		sl := s.fifo.at(seq)
 		s.clock = wire.Now()
