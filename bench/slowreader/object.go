@@ -56,7 +56,7 @@ func (s *stack) readAtOnce(ctx context.Context, o options, target string) (reads
 		}
 		conns[i] = c
 	}
-	if err := resetPeak(s.forebay.Pid()); err != nil {
+	if err := resetPeak(s.pid); err != nil {
 		return reads{}, err
 	}
 	errs := make(chan error, o.clients)
@@ -73,7 +73,7 @@ func (s *stack) readAtOnce(ctx context.Context, o options, target string) (reads
 		}
 	}
 	var err error
-	r.peak, err = peak(s.forebay.Pid())
+	r.peak, err = peak(s.pid)
 	return r, err
 }
 

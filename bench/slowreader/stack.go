@@ -23,8 +23,8 @@ const (
 // stack is one Redis and one Forebay in front of it.
 type stack struct {
 	*child.Group
-	forebay *child.Process
-	ports   map[string]int
+	pid   int // of Forebay
+	ports map[string]int
 }
 
 // startStack starts the servers and stores what is read. The caller must Stop it.
@@ -63,9 +63,11 @@ func startStack(ctx context.Context, o options) (_ *stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.forebay, err = s.Start(ctx, "forebay", s.answers("forebay"), binary, "serve", "--config", conf); err != nil {
+	forebay, err := s.Start(ctx, "forebay", s.answers("forebay"), binary, "serve", "--config", conf)
+	if err != nil {
 		return nil, err
 	}
+	s.pid = forebay.Pid()
 	return s, s.fill(ctx, o)
 }
 
