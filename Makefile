@@ -100,6 +100,11 @@ compat: install build ## compare with Redis by redis-py's own tests and by progr
 bench: build ## compare with Redis itself and twemproxy, in turns, by redis-benchmark
 	@go run ./bench/compare
 
+.PHONY: bench-slow
+bench-slow: build install ## measure small GETs beside a slow reader of 47 MB, and ten readers of it, on a real Cassandra
+	@go build -o bin/withservers ./internal/testkit/cmd/withservers
+	@bin/withservers -- go run ./bench/slowreader
+
 .PHONY: bench-go
 bench-go: ## run the Go benchmarks COUNT times, as benchstat reads them
 	@go test -run '^$$' -bench '$(RUN)' -benchmem -count $(COUNT) $(PKG)
