@@ -75,7 +75,7 @@ func TestAnotherSetTakesOver(t *testing.T) {
 	t.Logf("%.3f", epochs(c, f, r, 0, n, 6))
 	ratios := epochs(c, f, r, n, n, 14)
 	t.Logf("%.3f", ratios)
-	if last := ratios[len(ratios)-1]; last < 0.1 {
+	if last := ratios[len(ratios)-1]; last < 0.05 {
 		t.Errorf("the new set's hit ratio is %.3f", last)
 	}
 }
