@@ -18,6 +18,7 @@ deadcode     := $(TOOLS)/deadcode-$(DEADCODE)
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ONCE     ?=
+QUICK    ?=
 PKG      ?= ./...
 RUN      ?= .
 FUZZTIME ?= 20s
@@ -29,7 +30,7 @@ FRESH    ?=
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  variables: ONCE=1 (run), PKG=./proxy RUN=TestName (test, test-short, bench-go, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench-go, soak)"
+	@echo "  variables: ONCE=1 (run), QUICK=1 (bench), PKG=./proxy RUN=TestName (test, test-short, bench-go, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench-go, soak)"
 	@echo "  FILES=tests/test_lock.py,tests/test_pubsub.py (compat: redis-py's files), FRESH=1 (compat: not on from where an interrupted run stopped)"
 	@echo "  running servers for tests: TEST_CASSANDRA_ADDR=host:port, TEST_KAFKA_BROKER=host:port; their jars: TEST_CACHE_DIR=~/.cache/forebay-test"
 	@echo "  torch, where it is installed: TEST_TORCH_PYTHON=path of its python"
@@ -96,9 +97,15 @@ compat: install build ## compare with Redis by redis-py's own tests and by progr
 	@go build -o bin/compat ./internal/compat/cmd/compat
 	@bin/compat -forebay bin/forebay -files '$(FILES)' $(if $(FRESH),-fresh)
 
+# Without QUICK there is a Kafka beside it, for what events cost; no Cassandra, as nothing is loaded.
 .PHONY: bench
-bench: build ## compare with Redis itself and twemproxy, in turns, by redis-benchmark
-	@go run ./bench/compare
+bench: build ## compare with Redis itself and twemproxy, in turns; writes bench/README.md and charts (10 minutes; QUICK=1: one, into bin/bench)
+ifneq ($(QUICK),)
+	@go run ./bench -quick
+else
+	@go build -o bin/withservers ./internal/testkit/cmd/withservers
+	@TEST_CASSANDRA_ADDR=none bin/withservers -- go run ./bench
+endif
 
 .PHONY: bench-slow
 bench-slow: build install ## measure small GETs beside a slow reader of 47 MB, and ten readers of it, on a real Cassandra
