@@ -17,7 +17,7 @@ func TestFailuresAreOneLine(t *testing.T) {
 		{"train_asyncio.py", nil, "digits:train:700"},
 		{"train_loader.py", []string{"--loader", "plain"}, "digits:train:700"},
 		{"train_loader.py", []string{"--loader", "plain", "--workers", "0"}, "digits:train:700"},
-		{"whole_array.py", nil, "digits:train:images.npy"},
+		{"whole_array.py", nil, "digits:train:images"},
 	}
 	server := testkit.Redis(t)
 	if out, err := run(t, python, "-c", fill, server.URL()); err != nil {
@@ -35,10 +35,10 @@ func TestFailuresAreOneLine(t *testing.T) {
 	for _, s := range scripts {
 		fails(s.name, s.name+": there is no "+s.lost+".", s.args)
 	}
-	server.Do(t, "SET", "digits:train:images.npy", "not an array")
-	fails("whole_array.py", "whole_array.py: the value of digits:train:images.npy (12 bytes) is no NPY file: ", nil)
-	server.Do(t, "HSET", "digits:train:images.npy:hash", "f", "v")
-	fails("whole_array.py", "whole_array.py: reading from redis://", []string{"--images", "digits:train:images.npy:hash"})
+	server.Do(t, "SET", "digits:train:images", "not an array")
+	fails("whole_array.py", "whole_array.py: the value of digits:train:images (12 bytes) is no NPY file: ", nil)
+	server.Do(t, "HSET", "digits:train:images:hash", "f", "v")
+	fails("whole_array.py", "whole_array.py: reading from redis://", []string{"--images", "digits:train:images:hash"})
 	server.Stop()
 	for _, s := range scripts {
 		fails(s.name, s.name+": cannot reach redis://", s.args)

@@ -21,8 +21,8 @@ from train import Missing, Softmax, counters, explained, ratio
 def arguments():
     parser = argparse.ArgumentParser(description="Train a digit classifier on arrays read whole through Forebay.")
     parser.add_argument("--url", default="redis://127.0.0.1:6380/0", help="where to read (default: %(default)s)")
-    parser.add_argument("--images", default="digits:train:images.npy", help="key of the images (default: %(default)s)")
-    parser.add_argument("--labels", default="digits:train:labels.npy", help="key of their labels (default: %(default)s)")
+    parser.add_argument("--images", default="digits:train:images", help="key of the images (default: %(default)s)")
+    parser.add_argument("--labels", default="digits:train:labels", help="key of their labels (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=10, help="passes over the samples (default: %(default)s)")
     parser.add_argument("--batch", type=int, default=64, help="samples of one step (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=0.2, help="learning rate (default: %(default)s)")

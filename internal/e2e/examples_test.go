@@ -1,12 +1,9 @@
 package e2e_test
 
 import (
-	"archive/zip"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -209,63 +206,6 @@ func TestWorkersEndWithTheirTrainer(t *testing.T) {
 				t.Error("the trainer ended well")
 			}
 			e.wantAlone(t)
-		})
-	}
-}
-
-// member returns an array's NPY file out of an NPZ.
-func member(t *testing.T, npz, name string) []byte {
-	t.Helper()
-	archive, err := zip.OpenReader(npz)
-	must(t, err)
-	defer archive.Close()
-	file, err := archive.Open(name + ".npy")
-	must(t, err)
-	defer file.Close()
-	b, err := io.ReadAll(file)
-	must(t, err)
-	return b
-}
-
-func TestWholeArrays(t *testing.T) {
-	python, dir := trainer(t), t.TempDir()
-	images, labels := filepath.Join(dir, "images.npy"), filepath.Join(dir, "labels.npy")
-	runExample(t, python, "make_images.py", images, labels)
-	file := func(name string) []byte {
-		b, err := os.ReadFile(name)
-		must(t, err)
-		return b
-	}
-	const digits = "../../examples/digits/digits-train.npz"
-	for _, tt := range []struct {
-		name, images, labels string
-		values               [2][]byte
-		shape, epochs        string
-	}{
-		{"small", "digits:train:images.npy", "digits:train:labels.npy", [2][]byte{member(t, digits, "images"), member(t, digits, "labels")}, "(1437, 8, 8) uint8", "5"},
-		{"of 47 MB", "mnist:train:images", "mnist:train:labels", [2][]byte{file(images), file(labels)}, "(60000, 28, 28) uint8", "1"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newStack(t, nil)
-			direct := s.redis.Client()
-			defer direct.Close()
-			must(t, direct.Set(t.Context(), tt.images, tt.values[0], 0).Err())
-			must(t, direct.Set(t.Context(), tt.labels, tt.values[1], 0).Err())
-			out := runExample(t, python, "whole_array.py", "--url", s.url(), "--images", tt.images, "--labels", tt.labels, "--epochs", tt.epochs)
-			wantAccuracy(t, out)
-			for _, want := range []string{
-				fmt.Sprintf("%s: %s, %d bytes in ", tt.images, tt.shape, len(tt.values[0])),
-				fmt.Sprintf("sha256 %x\n%s: ", sha256.Sum256(tt.values[0]), tt.labels),
-				fmt.Sprintf("sha256 %x\nhit ratio 100.0 %% (2 hits, 0 misses)\n", sha256.Sum256(tt.values[1])),
-			} {
-				if !strings.Contains(out, want) {
-					t.Errorf("it does not print %q", want)
-				}
-			}
-			reads := s.end(t).reads()
-			if len(reads) != 2 || reads[tt.images] != 1 || reads[tt.labels] != 1 {
-				t.Errorf("the reads are %v, want each array once", reads)
-			}
 		})
 	}
 }

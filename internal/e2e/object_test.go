@@ -45,12 +45,18 @@ func storeObject(t *testing.T, addr, keyspace, name string, size int) []byte {
 	}
 	path := filepath.Join(t.TempDir(), name)
 	must(t, os.WriteFile(path, b, 0o600))
+	loadObject(t, addr, keyspace, "big", name, path)
+	return b
+}
+
+// loadObject stores a file as an object by "forebay load".
+func loadObject(t *testing.T, addr, keyspace, dataset, name, path string) {
+	t.Helper()
 	status, _, stderr := run(t, "load", "--source.cassandra.hosts="+addr, "--source.cassandra.keyspace="+keyspace,
-		"--dataset=big", "--object", "--name="+name, path)
+		"--dataset="+dataset, "--object", "--name="+name, path)
 	if status != 0 {
 		t.Fatalf("forebay load ended with status %d:\n%s", status, stderr)
 	}
-	return b
 }
 
 // peak is the most memory that the process has had, in bytes.
