@@ -2,8 +2,9 @@
 
     python3 examples/whole_array.py --url redis://127.0.0.1:6380/0
 
-A key's value is the bytes of an NPY file. Each is read once, before the first epoch; a fifth of the samples is held out. A set
-that fits into memory is read fastest so: one reply of 47 MB, not 60,000 of 784 bytes.
+A key's value is the bytes of an NPY file: an object, which "forebay load --object" has stored and a route with "object:" serves. Each is read
+once, before the first epoch; a fifth of the samples is held out. A set that fits into memory is read fastest so: one reply of 47 MB, not 60,000 of
+784 bytes. The bundled digits have such keys too.
 """
 
 import argparse

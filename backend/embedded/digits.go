@@ -22,12 +22,14 @@ const (
 	shardRows = 1024
 )
 
-// Digits is a [backend.Source] over the bundled digits: one table, samples((dataset, split, shard), idx, data, label, crc32c),
-// with dataset "digits", the splits "train" (1,437 rows) and "test" (360), and 64 pixels of 0 to 16 in data.
+// Digits is a [backend.Source] over the bundled digits: a table samples((dataset, split, shard), idx, data, label, crc32c),
+// with dataset "digits", the splits "train" (1,437 rows) and "test" (360), and 64 pixels of 0 to 16 in data; and the same as whole arrays in
+// the tables objects and chunks (see [backend.Object]): the NPY files "train-images", "train-labels", "test-images" and "test-labels".
 // Every row is in memory, so it starts no goroutine and a query takes microseconds.
 type Digits struct {
-	table  *backend.Table
+	tables []*backend.Table // samples, objects, chunks
 	splits map[string]split
+	arrays map[string][]byte
 	closed atomic.Bool
 }
 
@@ -42,7 +44,7 @@ var _ backend.Source = (*Digits)(nil)
 // NewDigits unpacks the bundled data (about 120 KB). An error means that the binary was built from a damaged tree.
 func NewDigits() (*Digits, error) {
 	d := &Digits{
-		table: &backend.Table{
+		tables: append([]*backend.Table{{
 			Keyspace: digitsKeyspace,
 			Name:     digitsTable,
 			Partition: []backend.Column{
@@ -56,8 +58,9 @@ func NewDigits() (*Digits, error) {
 				{Name: "label", Type: backend.Int, Native: "int"},
 				{Name: "crc32c", Type: backend.Int, Native: "bigint"},
 			},
-		},
+		}}, arrayTables()...),
 		splits: make(map[string]split, 2),
+		arrays: make(map[string][]byte, 4),
 	}
 	for _, name := range []string{"train", "test"} {
 		npz, err := digits.NPZ(name)
@@ -69,19 +72,37 @@ func NewDigits() (*Digits, error) {
 			return nil, fmt.Errorf("unpack split %q of the digits: %w", name, err)
 		}
 		d.splits[name] = split{images: images, labels: labels}
+		for _, array := range []string{"images", "labels"} {
+			if d.arrays[name+"-"+array], err = readMember(npz, array+".npy"); err != nil {
+				return nil, fmt.Errorf("unpack split %q of the digits: %w", name, err)
+			}
+		}
 	}
 	return d, nil
 }
 
-// Table describes the one table there is, under "samples" or "digits.samples". The result is shared: do not change it.
+// Table describes a table, under its name or "digits.NAME". The result is shared: do not change it.
 func (d *Digits) Table(ctx context.Context, name string) (*backend.Table, error) {
 	if err := d.usable(ctx); err != nil {
 		return nil, err
 	}
-	if name != digitsTable && name != digitsKeyspace+"."+digitsTable {
-		return nil, fmt.Errorf("%w: %q; the bundled digits have one table, %q", backend.ErrNoTable, name, digitsTable)
+	if t := d.table(strings.TrimPrefix(name, digitsKeyspace+".")); t != nil {
+		return t, nil
 	}
-	return d.table, nil
+	return nil, fmt.Errorf("%w: %q; %s", backend.ErrNoTable, name, whatThereIs)
+}
+
+// whatThereIs is for errors.
+const whatThereIs = "the bundled digits have the tables " + digitsTable + ", " + objectsTable + " and " + chunksTable
+
+// table returns the table of that name, nil if there is none.
+func (d *Digits) table(name string) *backend.Table {
+	for _, t := range d.tables {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
 }
 
 // Prepare checks that the select names columns of the table and gives its whole partition key. Its errors wrap ErrSourceInvalid,
@@ -119,15 +140,16 @@ func (d *Digits) check(q *backend.Select) ([]backend.Column, error) {
 	if q.CQL != "" {
 		return nil, errors.New("the bundled digits cannot run cql: use table, where and value, or configure source.cassandra")
 	}
-	if q.Table == nil || q.Table.Name != digitsTable || (q.Table.Keyspace != "" && q.Table.Keyspace != digitsKeyspace) {
-		return nil, fmt.Errorf("%w: the bundled digits have one table, %q", backend.ErrNoTable, digitsTable)
+	if q.Table == nil || d.table(q.Table.Name) == nil || (q.Table.Keyspace != "" && q.Table.Keyspace != digitsKeyspace) {
+		return nil, fmt.Errorf("%w: %s", backend.ErrNoTable, whatThereIs)
 	}
+	t := d.table(q.Table.Name)
 	var problems []error
 	cols := make([]backend.Column, 0, len(q.Columns))
 	for _, name := range q.Columns {
-		col, ok := d.table.Column(name)
+		col, ok := t.Column(name)
 		if !ok {
-			problems = append(problems, fmt.Errorf("no column %q in table %q (it has %s)", name, digitsTable, d.columnNames()))
+			problems = append(problems, fmt.Errorf("no column %q in table %q (it has %s)", name, t.Name, columnNames(t)))
 			continue
 		}
 		cols = append(cols, col)
@@ -135,7 +157,7 @@ func (d *Digits) check(q *backend.Select) ([]backend.Column, error) {
 	if len(q.Columns) == 0 {
 		problems = append(problems, errors.New("no column is asked for"))
 	}
-	problems = append(problems, d.checkKey(q)...)
+	problems = append(problems, checkKey(t, q)...)
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
@@ -143,22 +165,22 @@ func (d *Digits) check(q *backend.Select) ([]backend.Column, error) {
 }
 
 // checkKey holds Where and In against the primary key: the partition key whole, the clustering column at most once.
-func (d *Digits) checkKey(q *backend.Select) []error {
+func checkKey(t *backend.Table, q *backend.Select) []error {
 	var problems []error
 	bound := q.Where
 	if q.In != "" {
 		bound = append(slices.Clone(q.Where), q.In)
 	}
-	key := append(slices.Clone(d.table.Partition), d.table.Clustering...)
+	key := append(slices.Clone(t.Partition), t.Clustering...)
 	for i, name := range bound {
 		if !slices.ContainsFunc(key, func(c backend.Column) bool { return c.Name == name }) {
-			problems = append(problems, fmt.Errorf("column %q is not part of the primary key of table %q", name, digitsTable))
+			problems = append(problems, fmt.Errorf("column %q is not part of the primary key of table %q", name, t.Name))
 		}
 		if slices.Contains(bound[:i], name) {
 			problems = append(problems, fmt.Errorf("column %q is given twice", name))
 		}
 	}
-	for _, c := range d.table.Partition {
+	for _, c := range t.Partition {
 		if !slices.Contains(q.Where, c.Name) {
 			problems = append(problems, fmt.Errorf("where lacks %q: the whole partition key is needed", c.Name))
 		}
@@ -167,9 +189,9 @@ func (d *Digits) checkKey(q *backend.Select) []error {
 }
 
 // columnNames lists the table's columns for an error message.
-func (d *Digits) columnNames() string {
+func columnNames(t *backend.Table) string {
 	var names []string
-	for _, cols := range [][]backend.Column{d.table.Partition, d.table.Clustering, d.table.Regular} {
+	for _, cols := range [][]backend.Column{t.Partition, t.Clustering, t.Regular} {
 		for _, c := range cols {
 			names = append(names, c.Name)
 		}

@@ -13,6 +13,9 @@ func (d *Digits) Load(ctx context.Context, q *backend.Select, where, in []any, e
 	if _, err := d.Prepare(ctx, q); err != nil {
 		return err
 	}
+	if q.Table.Name != digitsTable {
+		return d.loadArray(ctx, q, where, in, each)
+	}
 	p, err := bindPartition(q, where)
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func TestDigitsTable(t *testing.T) {
 	if qualified, err := d.Table(t.Context(), "digits.samples"); err != nil || qualified != table {
 		t.Errorf("digits.samples: %v, %v", qualified, err)
 	}
-	if _, err := d.Table(t.Context(), "objects"); !errors.Is(err, backend.ErrNoTable) {
+	if _, err := d.Table(t.Context(), "nothing"); !errors.Is(err, backend.ErrNoTable) {
 		t.Errorf("unknown table: %v, want ErrNoTable", err)
 	}
 }
@@ -154,8 +154,8 @@ func TestDigitsRefusesASelectItCannotRun(t *testing.T) {
 		want []string
 	}{
 		"cql":              {backend.Select{CQL: "SELECT data FROM samples"}, []string{"cannot run cql", "table, where and value"}},
-		"no table":         {backend.Select{Columns: []string{"data"}, Where: key}, []string{"one table, \"samples\""}},
-		"another keyspace": {backend.Select{Table: &backend.Table{Keyspace: "ml", Name: "samples"}, Columns: []string{"data"}, Where: key}, []string{"one table"}},
+		"no table":         {backend.Select{Columns: []string{"data"}, Where: key}, []string{"the tables samples, objects and chunks"}},
+		"another keyspace": {backend.Select{Table: &backend.Table{Keyspace: "ml", Name: "samples"}, Columns: []string{"data"}, Where: key}, []string{"the tables samples"}},
 		"unknown column":   {backend.Select{Table: table, Columns: []string{"pixels"}, Where: key}, []string{`no column "pixels"`, "label"}},
 		"no column":        {backend.Select{Table: table, Where: key}, []string{"no column is asked for"}},
 		"half a key":       {backend.Select{Table: table, Columns: []string{"data"}, Where: key[:1]}, []string{`lacks "split"`, `lacks "shard"`}},

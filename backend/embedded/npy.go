@@ -12,14 +12,9 @@ import (
 // readNPY returns the elements of the named array of an NPZ archive, in C order. It reads what the bundled files hold and no
 // more: format 1.0, whose data type is descr, in C order.
 func readNPY(archive *zip.Reader, name, descr string) ([]byte, error) {
-	f, err := archive.Open(name + ".npy")
+	raw, err := readFile(archive, name+".npy")
 	if err != nil {
-		return nil, fmt.Errorf("open array %q: %w", name, err)
-	}
-	defer func() { _ = f.Close() }() // opened for reading: nothing to lose
-	raw, err := io.ReadAll(f)
-	if err != nil {
-		return nil, fmt.Errorf("read array %q: %w", name, err)
+		return nil, err
 	}
 	const magic = "\x93NUMPY\x01\x00"
 	if len(raw) < len(magic)+2 || string(raw[:len(magic)]) != magic {
@@ -37,6 +32,28 @@ func readNPY(archive *zip.Reader, name, descr string) ([]byte, error) {
 		}
 	}
 	return raw[size:], nil
+}
+
+// readMember returns a file of an NPZ.
+func readMember(npz []byte, name string) ([]byte, error) {
+	archive, err := zip.NewReader(bytes.NewReader(npz), int64(len(npz)))
+	if err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	return readFile(archive, name)
+}
+
+func readFile(archive *zip.Reader, name string) ([]byte, error) {
+	f, err := archive.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open array %q: %w", name, err)
+	}
+	defer func() { _ = f.Close() }() // opened for reading: nothing to lose
+	raw, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("read array %q: %w", name, err)
+	}
+	return raw, nil
 }
 
 // readSplit returns the images of an NPZ, imageBytes each, and a label for each of them.

@@ -10,6 +10,7 @@ import (
 //
 //	digits:train:7      the sample as a pickled dict {"image": 8×8 ndarray of uint8, "label": int}
 //	digits:train:7:npy  its image as an NPY file
+//	digits:train:images all images as an NPY file; so digits:train:labels
 //
 // The result is the caller's own.
 func DefaultRoutes() []route.Spec {
@@ -26,6 +27,10 @@ func DefaultRoutes() []route.Spec {
 			Format: "npy",
 			Fields: []route.Field{pixels},
 		}),
+		{
+			Name: "digits-arrays", Key: "digits:{split:train|test}:{array:images|labels}", TTL: time.Hour, Jitter: 0.1,
+			Object: &route.ObjectSpec{Dataset: digitsDataset, Name: "{split}-{array}"},
+		},
 	}
 }
 

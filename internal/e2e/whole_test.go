@@ -12,13 +12,18 @@ import (
 	"testing"
 )
 
-// wholeRoutes are those of whole arrays, as examples/README.md has them.
-const wholeRoutes = `
-  - name: arrays
-    key: "{dataset:digits|mnist}:{split:train|test}:{array:images|labels}"
-    object: {dataset: "{dataset}", name: "{split}-{array}"}
-    ttl: 6h
-`
+// wholeRoutes are those of whole arrays that examples/README.md shows.
+func wholeRoutes(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../../examples/README.md")
+	must(t, err)
+	_, rest, _ := strings.Cut(string(b), "```yaml\nroutes:\n")
+	routes, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("examples/README.md has no routes")
+	}
+	return routes
+}
 
 // member writes an array's NPY file out of an NPZ into a file and returns its path.
 func member(t *testing.T, npz, name string) string {
@@ -51,7 +56,7 @@ func TestWholeArrays(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStack(t, func(s *setup) {
-				s.routes = wholeRoutes
+				s.routes = wholeRoutes(t)
 				loadObject(t, s.cassandra, s.keyspace, tt.dataset, "train-images", tt.images)
 				loadObject(t, s.cassandra, s.keyspace, tt.dataset, "train-labels", tt.labels)
 			})
@@ -74,6 +79,27 @@ func TestWholeArrays(t *testing.T) {
 			want := map[string]int{imagesKey + " miss loaded": 1, imagesKey + " hit ": 1, labelsKey + " miss loaded": 1, labelsKey + " hit ": 1}
 			if !maps.Equal(reads, want) || len(events.of("load")) != 2 || len(events.of("fill")) != 2 {
 				t.Errorf("the reads are %v, want %v; %s", reads, want, events.kinds())
+			}
+		})
+	}
+}
+
+// TestWholeArraysOfTheEmbeddedDefault reads the bundled digits with the example's own default keys.
+func TestWholeArraysOfTheEmbeddedDefault(t *testing.T) {
+	python := trainer(t)
+	const digits = "../../examples/digits/digits-train.npz"
+	images, labels := member(t, digits, "images"), member(t, digits, "labels")
+	for name, flags := range map[string][]string{"private redis": nil, "in the process": {"--in-process"}} {
+		t.Run(name, func(t *testing.T) {
+			f := serveFile(t, "", append(flags, "--listen.address=127.0.0.1:0", "--http.address=127.0.0.1:0")...)
+			for _, ratio := range []string{"0.0 % (0 hits, 2 misses)", "100.0 % (2 hits, 0 misses)"} {
+				out := runExample(t, python, "whole_array.py", "--url", f.url(), "--epochs", "5")
+				wantAccuracy(t, out)
+				wantArray(t, out, "digits:train:images", "(1437, 8, 8) uint8", images)
+				wantArray(t, out, "digits:train:labels", "(1437,) int64", labels)
+				if want := "\nhit ratio " + ratio + "\n"; !strings.Contains(out, want) {
+					t.Errorf("it does not print %q", want)
+				}
 			}
 		})
 	}
