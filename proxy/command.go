@@ -180,6 +180,8 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 	}
 	if cmd.writes {
 		s.fence(cmd, args)
+		s.fenceNear(cmd, args)
+		defer s.holdFences()
 	}
 	if cmd.read != noRead && cmd.arityOK(len(args)) {
 		s.read1(cmd, frame, args)
@@ -191,7 +193,7 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 		s.append(frame, sl)
 		return
 	}
-	if last := s.slotIfAny(); last != nil && s.batchN > 0 && last.kind == plain && last.id == cmd.id && last.writes == cmd.writes &&
+	if last := s.slotIfAny(); last != nil && last.fences == nil && s.fencing.none() && s.batchN > 0 && last.kind == plain && last.id == cmd.id && last.writes == cmd.writes &&
 		last.state == waiting && last.at == s.now && last.n > 0 {
 		last.n++
 		s.extend(frame, 1)

@@ -33,7 +33,9 @@ func (s *session) large() {
 			known.firstKey = 0 // keys may come later in the frame
 		}
 		s.fence(&known, args)
+		s.fenceNear(&known, args)
 	}
+	defer s.holdFences()
 	ok := s.takeOwn()
 	if ok && !s.pins.relay {
 		sl := s.push(plain, cmd, 1)

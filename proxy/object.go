@@ -171,17 +171,21 @@ func (r *reread) Stalled() {}
 // handOut gives a large value, which many readers may share, to the client piece by piece: no copy of it is made.
 func (s *session) handOut(seq uint64, value []byte) {
 	head := append(strconv.AppendInt([]byte{'$'}, int64(len(value)), 10), "\r\n"...)
-	if !s.part(seq, head, false) {
-		return
+	if s.part(seq, head, false) && s.pieces(seq, value, false) {
+		s.part(seq, []byte("\r\n"), true)
 	}
-	for len(value) > 0 {
-		n := min(len(value), streamAt)
-		if !s.part(seq, value[:n], false) {
-			return
+}
+
+// pieces gives the client bytes of a slot's reply piece by piece, to its end if they are the last. false: the client has gone.
+func (s *session) pieces(seq uint64, b []byte, last bool) bool {
+	for len(b) > 0 {
+		n := min(len(b), streamAt)
+		if !s.part(seq, b[:n], last && n == len(b)) {
+			return false
 		}
-		value = value[n:]
+		b = b[n:]
 	}
-	s.part(seq, []byte("\r\n"), true)
+	return true
 }
 
 // fetch gets the values of objects that were stored without passing through here, for replies that are made of several values. One that has

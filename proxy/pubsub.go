@@ -45,14 +45,19 @@ func (s *session) relayed(cmd *command, frame []byte, args [][]byte) {
 		return
 	case cmd.class == exec:
 		s.srv.fenceAll(s) // transactions are not followed either
+		s.fenceNear(cmd, nil)
 	case cmd.writes:
 		s.fence(cmd, args)
+		s.fenceNear(cmd, args)
 	}
 	s.submit()
 	s.batch, s.batchN = frame, 1
 	s.owed++
 	s.submit()
 	s.owed = 0
+	// Whether it is done is never told: from here on, Redis's own invalidation is what keeps the near copy right.
+	s.unfence(&s.fencing)
+	s.fencing = fences{}
 }
 
 // fenceAll fences every key. The lock of the session is held, and is given up meanwhile.

@@ -7,6 +7,9 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 		return
 	}
 	r := s.srv.serves(s.target.DB, args[1], cmd.read)
+	if r != nil && cmd.read == opGet && s.nearOne(cmd, r, args[1]) {
+		return
+	}
 	blind := r != nil && !s.srv.opts.Store.Up() && s.mayReadAll() // Redis will not be asked
 	if !blind && s.srv.large.has(s.target.DB, args[1]) && !s.own && !s.takeOwn() {
 		return
@@ -15,7 +18,7 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 	sl.op = cmd.read
 	sl.key = append(sl.key[:0], args[1]...)
 	if r != nil {
-		sl.route = r
+		sl.route, sl.token = r, s.srv.opts.Near.Token(s.target.DB, args[1])
 		s.routed++
 		switch {
 		case cmd.read == opGetRange:
@@ -44,6 +47,9 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 }
 
 func (s *session) readMGet(cmd *command, frame []byte, args [][]byte) {
+	if s.nearMany(cmd, args) {
+		return
+	}
 	sl := s.push(readMany, cmd, 1)
 	sl.op = opMGet
 	arena := sl.key[:0]
@@ -57,6 +63,7 @@ func (s *session) readMGet(cmd *command, frame []byte, args [][]byte) {
 		arena = arena[len(a):]
 		r := s.srv.serves(s.target.DB, a, opMGet)
 		sl.more.routes = append(sl.more.routes, r)
+		sl.more.tokens = append(sl.more.tokens, s.srv.opts.Near.Token(s.target.DB, a))
 		if r != nil {
 			sl.route = r
 		}

@@ -17,6 +17,7 @@ func (s *session) Replies(b []byte, ends []int) {
 	s.clock = now
 	if s.gone {
 		s.owed -= len(ends)
+		s.unfenceLeft()
 		s.mu.Unlock()
 		return
 	}
@@ -112,6 +113,9 @@ func (s *session) takeRead(seq uint64, sl *slot, b []byte) {
 		s.record(sl, sl.key, event.Event{Kind: event.Error, Error: line(string(bytes.TrimSpace(b[1:])))})
 	case !sl.op.absent(b):
 		s.record(sl, sl.key, event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: sl.op.size(b)})
+		if sl.op == opGet && sl.route != nil {
+			s.offer(sl.key, b, sl.token)
+		}
 	case sl.route == nil:
 		s.record(sl, sl.key, event.Event{Kind: event.Miss, Result: event.Unrouted})
 	default:
@@ -170,6 +174,9 @@ func (s *session) takeMGet(seq uint64, sl *slot, b []byte) {
 		switch {
 		case !null(e):
 			s.recordKey(sl, d.keys[i], d.routes[i], event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: opGet.size(e)})
+			if d.routes[i] != nil {
+				s.offer(d.keys[i], e, d.tokens[i])
+			}
 		case d.routes[i] == nil:
 			s.recordKey(sl, d.keys[i], nil, event.Event{Kind: event.Miss, Result: event.Unrouted})
 		default:
@@ -226,6 +233,10 @@ func (s *session) emit(seq uint64, sl *slot, b []byte) {
 // ready ends a slot.
 func (s *session) ready(sl *slot) {
 	sl.state = ready
+	if sl.fences != nil {
+		s.unfence(sl.fences)
+		sl.fences = nil
+	}
 	if sl.op != noRead && sl.route != nil || sl.kind == execReply && sl.more != nil && sl.more.tx.routed {
 		s.routed--
 	}
@@ -275,6 +286,8 @@ func (s *session) Broken(n int, sent bool) {
 		n = s.owed - s.batchN - s.sending
 	}
 	if s.gone {
+		s.owed -= n
+		s.unfenceLeft()
 		return
 	}
 	s.lost(n, sent)

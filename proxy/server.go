@@ -16,6 +16,7 @@ import (
 	"forebay/internal/cache"
 	"forebay/internal/event"
 	"forebay/internal/metric"
+	"forebay/internal/near"
 	"forebay/internal/route"
 )
 
@@ -50,6 +51,8 @@ type Options struct {
 	// Budget is the most time a client's outstanding replies are waited for when it leaves; StoreBudget that after which a routed read is loaded
 	// without waiting for Redis any longer.
 	Budget, StoreBudget time.Duration
+	// Near is the copy of routed values in memory; nil: none.
+	Near *near.Cache
 	// MayRead tells, without blocking, whether a user ("" for one that has not authenticated) is known to be allowed to read every key.
 	MayRead func(user string) bool
 	// Permits asks Redis whether a user ("" for one that has not authenticated) may run a command, for users of whom MayRead does not know that: something
@@ -283,7 +286,7 @@ type detailPool struct{ pool sync.Pool }
 func (p *detailPool) get(keys int) *detail {
 	d, ok := p.pool.Get().(*detail)
 	if !ok || cap(d.keys) < keys {
-		return &detail{keys: make([][]byte, 0, keys), routes: make([]*route.Route, 0, keys)}
+		return &detail{keys: make([][]byte, 0, keys), routes: make([]*route.Route, 0, keys), tokens: make([]near.Token, 0, keys)}
 	}
 	return d
 }
@@ -294,6 +297,6 @@ func (p *detailPool) put(d *detail) {
 	}
 	clear(d.keys)
 	clear(d.routes)
-	*d = detail{keys: d.keys[:0], routes: d.routes[:0], reply: d.reply[:0]}
+	*d = detail{keys: d.keys[:0], routes: d.routes[:0], tokens: d.tokens[:0], reply: d.reply[:0]}
 	p.pool.Put(d)
 }

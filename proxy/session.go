@@ -14,6 +14,7 @@ import (
 	"forebay/backend/redis/wire"
 	"forebay/internal/event"
 	"forebay/internal/metric"
+	"forebay/internal/near"
 )
 
 // session is one client. Its goroutine reads and dispatches commands; replies arrive on the goroutines of the
@@ -59,6 +60,7 @@ type session struct {
 	rec       *event.Recorder
 	missed    []miss // found by the replies being handled
 	streamed  stream
+	fencing   fences // begun, and not of a slot yet
 
 	// Written by the client's goroutine, under mu.
 	target          wire.Target
@@ -72,6 +74,9 @@ type session struct {
 	batchFrom       uint64 // their first slot
 	sending         int    // replies to what is being submitted: of no connection yet
 	tx              *transaction
+
+	nearReplies [][]byte // of an MGET that is being answered from the near copy
+	nearTokens  []near.Token
 
 	tryFunc func(uintptr) bool
 	tryBuf  []byte
@@ -366,6 +371,7 @@ func (s *session) end() {
 		s.mu.Lock()
 	}
 	s.drop(nil)
+	s.unfenceLeft()
 	up, own := s.up, s.own
 	s.up = nil
 	s.rec.Close()
@@ -375,6 +381,10 @@ func (s *session) end() {
 	s.mu.Unlock()
 	if own && up != nil {
 		up.Close()
+		s.mu.Lock()
+		s.owed = s.batchN // nothing more will be answered
+		s.unfenceLeft()
+		s.mu.Unlock()
 	}
 	if s.in != nil {
 		s.srv.ins.put(s.in)

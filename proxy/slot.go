@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"forebay/internal/metric"
+	"forebay/internal/near"
 	"forebay/internal/route"
 )
 
@@ -42,6 +43,8 @@ type slot struct {
 	at     int64        // arrival of the command, by wire.Now
 	route  *route.Route // of a readOne; nil: unrouted
 	key    []byte       // of a readOne
+	token  near.Token   // of a readOne with a route: the near copy's, as it was asked for
+	fences *fences      // of a write: what is kept out of the near copy until it is answered
 	more   *detail      // nil where the fields above say all
 	buf    []byte       // reply bytes, while a slot before this one is not ready
 }
@@ -50,6 +53,7 @@ type slot struct {
 type detail struct {
 	keys       [][]byte // readMany: its keys
 	routes     []*route.Route
+	tokens     []near.Token // of keys
 	start, end int64        // GETRANGE
 	frame      []byte       // GETEX: the command, to be sent once more
 	tx         *transaction // execReply

@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"bytes"
+
+	"github.com/tidwall/redcon"
+
+	"forebay/backend/redis/wire"
+	"forebay/internal/event"
+	"forebay/internal/near"
+	"forebay/internal/route"
+)
+
+// A near hit is answered from memory, without Redis. Who may have one:
+//
+//   - a client on the shared connection: one with a connection of its own may be tracking keys, watching them or in a transaction, and
+//     then Redis must see each of its reads;
+//   - that ACL lets read the key, since Redis is not asked;
+//   - a whole-value read of a routed key: GET, and MGET if every one of its keys is near.
+//
+// What it sees: the value that Redis held at some moment since the read arrived, or up to the time that Redis's invalidation of it takes to
+// arrive. Writes through this process are seen at once (see fenceNear); so a client sees its own.
+
+// nearOne answers a GET from the near copy, if it can.
+func (s *session) nearOne(cmd *command, r *route.Route, key []byte) bool {
+	if !s.mayNear() {
+		return false
+	}
+	reply, ok := s.srv.opts.Near.Get(s.target.DB, key)
+	if !ok {
+		return false
+	}
+	s.clock = wire.Now()
+	sl := s.push(plain, cmd, 0)
+	seq := s.fifo.tail - 1
+	s.count(sl, 1)
+	s.recordKey(sl, key, r, nearHit(reply))
+	if len(reply) > streamAt {
+		sl.state = streaming
+		s.srv.wg.Add(1) // the session is counted, so this is not zero
+		go func() {
+			defer s.srv.wg.Done()
+			s.pieces(seq, reply, true)
+		}()
+		return true
+	}
+	s.emit(seq, sl, reply)
+	sl.state = ready
+	s.advance()
+	return true
+}
+
+// nearMany answers an MGET from the near copy, if it holds every key.
+//
+// Why its values are of one moment, as Redis's are:
+//
+//  1. a is read here. A client writes a and b (MSET): both are fenced, written, and their fences end; another's GET of b is asked, answered and inserted.
+//  2. b is read here: the new one, beside the old a.
+//
+// So each key's token is taken before it is read, and compared once all have been: in 1 the fences have changed that of a.
+func (s *session) nearMany(cmd *command, args [][]byte) bool {
+	if !s.mayNear() {
+		return false
+	}
+	c, db := s.srv.opts.Near, s.target.DB
+	keys, size := args[1:], 0
+	s.nearReplies, s.nearTokens = s.nearReplies[:0], s.nearTokens[:0]
+	for _, k := range keys {
+		t := c.Token(db, k)
+		reply, ok := c.Get(db, k)
+		size += len(reply)
+		if !ok || size > nearReply {
+			return false
+		}
+		s.nearReplies, s.nearTokens = append(s.nearReplies, reply), append(s.nearTokens, t)
+	}
+	for i, k := range keys {
+		if !c.Same(db, k, s.nearTokens[i]) {
+			return false
+		}
+	}
+	s.clock = wire.Now()
+	sl := s.push(plain, cmd, 0)
+	seq := s.fifo.tail - 1
+	s.count(sl, 1)
+	var head [24]byte
+	s.emit(seq, sl, redcon.AppendArray(head[:0], len(keys)))
+	for i, k := range keys {
+		s.emit(seq, sl, s.nearReplies[i])
+		s.recordKey(sl, k, s.srv.route(db, k), nearHit(s.nearReplies[i]))
+	}
+	clear(s.nearReplies) // they are the copy's to give back
+	sl.state = ready
+	s.advance()
+	return true
+}
+
+// nearReply is the most bytes that an MGET is answered with from the near copy: they go to the client's output in one piece.
+const nearReply = 1 << 20
+
+// mayNear tells whether the client may be answered from the near copy.
+func (s *session) mayNear() bool {
+	return s.srv.opts.Near != nil && !s.own && s.mayReadAll()
+}
+
+func nearHit(reply []byte) event.Event {
+	return event.Event{Kind: event.Hit, Origin: event.FromNear, Bytes: opGet.size(reply)}
+}
+
+// offer shows the near copy a value that Redis holds, as the reply of a read of its key that was asked for at t.
+func (s *session) offer(key, reply []byte, t near.Token) {
+	if c := s.srv.opts.Near; c != nil && len(reply) > 0 && reply[0] == '$' {
+		if i := bytes.IndexByte(reply, '\n'); len(reply) >= i+3 {
+			c.Offer(s.target.DB, key, reply[i+1:len(reply)-2], t)
+		}
+	}
+}
+
+// fences are the keys that a client's write keeps out of the near copy until it is answered.
+type fences struct {
+	keys [][]byte
+	all  int // commands of which the keys are not known
+}
+
+// fenceNear keeps what a command may write out of the near copy, from before it is forwarded until its reply:
+//
+//  1. SET k v2 is forwarded and done. Its client has the reply, and tells another of it.
+//  2. The other reads k, before Redis's invalidation has arrived: v1, from the near copy.
+//
+// and, for the value of a read that was asked before the write and answered after it:
+//
+//  1. R asks for k. Redis answers v1; the reply is on its way.
+//  2. SET k v2 is forwarded, done and answered; the fence ends.
+//  3. R's reply arrives and is offered: v1. Its token is older than the fence, and it is refused.
+//
+// The fences gather in s.fencing, and go to the slot of the write (for a transaction, EXEC's) by holdFences.
+func (s *session) fenceNear(cmd *command, args [][]byte) {
+	c := s.srv.opts.Near
+	if c == nil {
+		return
+	}
+	if !cmd.keys(args, s.fenceKey) {
+		c.FenceAll()
+		s.fencing.all++
+	}
+}
+
+// fenceKey keeps one key out of the near copy, which holds none that has no route.
+func (s *session) fenceKey(key []byte) {
+	if s.srv.route(s.target.DB, key) == nil {
+		return
+	}
+	s.srv.opts.Near.Fence(s.target.DB, key)
+	s.fencing.keys = append(s.fencing.keys, append([]byte(nil), key...))
+}
+
+// holdFences gives the fences that have gathered to the newest slot, whose reply ends them. If that has been answered already, without Redis, they
+// end now.
+func (s *session) holdFences() {
+	if s.fencing.none() {
+		return
+	}
+	f := s.fencing
+	s.fencing = fences{}
+	if sl := s.slotIfAny(); sl != nil && sl.state != ready {
+		sl.fences = &f
+		return
+	}
+	s.unfence(&f)
+}
+
+func (f *fences) none() bool { return f.all == 0 && len(f.keys) == 0 }
+
+// unfence ends fences.
+func (s *session) unfence(f *fences) {
+	c := s.srv.opts.Near
+	for _, k := range f.keys {
+		c.Unfence(s.target.DB, k)
+	}
+	for range f.all {
+		c.UnfenceAll()
+	}
+}
+
+// unfenceLeft ends the fences of a client that has gone, once Redis has answered, or will never answer, all that it had sent: until then its
+// writes may still be done.
+func (s *session) unfenceLeft() {
+	if !s.gone || s.srv.opts.Near == nil || s.owed-s.batchN-s.sending > 0 {
+		return
+	}
+	for seq := s.fifo.head; seq < s.fifo.tail; seq++ {
+		if sl := s.fifo.at(seq); sl.fences != nil {
+			s.unfence(sl.fences)
+			sl.fences = nil
+		}
+	}
+	s.unfence(&s.fencing)
+	s.fencing = fences{}
+}
