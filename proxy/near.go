@@ -139,10 +139,19 @@ func (s *session) fenceNear(cmd *command, args [][]byte) {
 	if c == nil {
 		return
 	}
-	if !cmd.keys(args, s.fenceKey) {
-		c.FenceAll()
-		s.fencing.all++
+	if cmd.keys(args, s.fenceKey) {
+		return
 	}
+	declared := 0
+	cmd.declared(args, func(key []byte) {
+		s.fenceKey(key)
+		declared++
+	})
+	if declared > 0 {
+		return // what a script writes and does not declare, Redis's invalidation tells
+	}
+	c.FenceAll()
+	s.fencing.all++
 }
 
 // fenceKey keeps one key out of the near copy, which holds none that has no route.
