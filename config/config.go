@@ -190,6 +190,7 @@ func Default() *Config {
 			BufferBytes: 64 << 20,
 			Recent:      10_000,
 		},
+		Near:     Near{MaxBytes: 256 << 20},
 		Defaults: Defaults{TTL: time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second},
 		Budget:   3 * time.Second,
 		Sessions: Sessions{Grace: 10 * time.Minute},

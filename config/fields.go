@@ -36,7 +36,7 @@ func sections() []section {
 		{"events", "Hits, misses, loads, fills and evictions."},
 		{"events.kafka", "The topic of events. Off without brokers."},
 		{"events.kafka.tls", "TLS towards Kafka." + tls},
-		{"near", "A copy of routed values in Forebay's own memory, kept right by Redis's client tracking." + notServed},
+		{"near", "A copy of routed values in Forebay's own memory, kept right by Redis's client tracking."},
 		{"defaults", "What a route does not say itself."},
 		{"sessions", "Training runs whose keys are counted together."},
 		{"log", "Forebay's own log, on standard error."},
@@ -137,7 +137,7 @@ func (c *Config) eventFields() []field {
 func (c *Config) otherFields() []field {
 	d := &c.Defaults
 	return []field{
-		{"near.max_bytes", "Bytes of values held.", size{&c.Near.MaxBytes, 1 << 20, 1 << 40, true}},
+		{"near.max_bytes", "Bytes held, keys and upkeep included. 0 turns it off.", size{&c.Near.MaxBytes, 1 << 20, 1 << 40, true}},
 		{"defaults.ttl", "How long a filled value lives in Redis.", span{&d.TTL, time.Millisecond, MaxTTL, false}},
 		{"defaults.jitter", "Part of the TTL by which each value's is shortened at random, so that values filled together do not expire together.", share{&d.Jitter, 0, 0.5}},
 		{"defaults.absent_ttl", "How long a row that does not exist is remembered, so that it is not asked for again." + notServed, span{&d.AbsentTTL, time.Millisecond, time.Hour, true}},

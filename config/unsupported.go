@@ -13,9 +13,6 @@ func (c *Config) Unsupported() (lines []string) {
 				"reads do not extend a TTL in this version; values expire after "+formatDuration(c.ttl(r))))
 		}
 	}
-	if c.Near.MaxBytes > 0 {
-		lines = append(lines, c.line("near.max_bytes", "", "there is no near copy in this version; every read goes to Redis"))
-	}
 	if c.Given("defaults.absent_ttl") {
 		lines = append(lines, c.line("defaults.absent_ttl", "", "absent rows are not remembered in this version; every read of one asks the source"))
 	}

@@ -15,22 +15,29 @@ const commandsPerRun = 512
 // A forwarded SET and a hit GET cost no allocation in steady state, through the whole of a session and a connection to Redis. Everything that the process
 // allocates meanwhile is counted.
 func TestNoAllocationPerCommand(t *testing.T) {
-	f := start(t, options{})
-	f.lines.deaf.Store(true)
-	f.redis.Do(t, "SET", "t:1", "value")
+	far, near := start(t, options{}), start(t, options{tracker: &deafTracker{}})
+	for _, f := range []*front{far, near} {
+		f.lines.deaf.Store(true)
+		f.redis.Do(t, "SET", "t:1", "value")
+	}
+	near.warm(t, dial(t, near.addr), "t:1")
 	tests := []struct {
 		name, send, reply string
 		depth             int
+		f                 *front
 	}{
-		{"a forwarded SET at a time", frame("SET", "k", "v"), "+OK\r\n", 1},
-		{"a hit GET at a time", frame("GET", "t:1"), bulk("value"), 1},
-		{"a pipeline of SETs", frame("SET", "k", "v"), "+OK\r\n", 16},
-		{"a pipeline of hit GETs", frame("GET", "t:1"), bulk("value"), 16},
-		{"an MGET at a time", frame("MGET", "t:1", "t:1", "none"), "*3\r\n" + bulk("value") + bulk("value") + "$-1\r\n", 1},
+		{"a forwarded SET at a time", frame("SET", "k", "v"), "+OK\r\n", 1, far},
+		{"a hit GET at a time", frame("GET", "t:1"), bulk("value"), 1, far},
+		{"a pipeline of SETs", frame("SET", "k", "v"), "+OK\r\n", 16, far},
+		{"a pipeline of hit GETs", frame("GET", "t:1"), bulk("value"), 16, far},
+		{"a near GET at a time", frame("GET", "t:1"), bulk("value"), 1, near},
+		{"a pipeline of near GETs", frame("GET", "t:1"), bulk("value"), 16, near},
+		{"a near MGET at a time", frame("MGET", "t:1", "t:1"), "*2\r\n" + bulk("value") + bulk("value"), 1, near},
+		{"an MGET at a time", frame("MGET", "t:1", "t:1", "none"), "*3\r\n" + bulk("value") + bulk("value") + "$-1\r\n", 1, far},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			nc, err := net.Dial("tcp", f.addr)
+			nc, err := net.Dial("tcp", tt.f.addr)
 			must(t, err)
 			defer nc.Close()
 			br := bufio.NewReaderSize(nc, 64<<10)

@@ -22,6 +22,7 @@ import (
 	"forebay/internal/cache"
 	"forebay/internal/event"
 	"forebay/internal/metric"
+	"forebay/internal/near"
 	"forebay/internal/route"
 	"forebay/internal/testkit"
 	"forebay/proxy"
@@ -156,6 +157,7 @@ type front struct {
 	source *rows
 	server *proxy.Server
 	events *event.Pipeline
+	near   *near.Cache
 	lines  *lines
 	stop   func(t testing.TB, drain time.Duration)
 }
@@ -169,6 +171,7 @@ type options struct {
 	stuck     bool                 // the test ends the server itself, by stop
 	mayRead   func(user string) bool
 	wrap      func(*front) backend.Store // the engine's store, where it is not Redis's own client
+	tracker   backend.Tracker // of a near copy; nil: none
 }
 
 func start(t testing.TB, o options) *front {
@@ -207,12 +210,15 @@ func start(t testing.TB, o options) *front {
 		Budget: 3 * time.Second, StoreBudget: time.Second, Loads: 64,
 	})
 	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: addr})
+	if o.tracker != nil {
+		f.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: o.tracker, Now: wire.Now})
+	}
 	limits := proxy.DefaultLimits()
 	if o.limits != nil {
 		limits = *o.limits
 	}
 	f.server, err = proxy.New(proxy.Options{
-		Pool: pool, Engine: engine, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
+		Pool: pool, Engine: engine, Near: f.near, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
 		Limits: limits, Budget: 3 * time.Second, StoreBudget: time.Second,
 		MayRead: o.mayRead, Permits: f.store.Permits,
 		Info: func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
@@ -230,6 +236,7 @@ func start(t testing.TB, o options) *front {
 			t.Error(err)
 		}
 		must(t, <-served)
+		f.near.Close()
 		engine.Close()
 		pool.Close()
 		must(t, f.events.Close(context.Background()))

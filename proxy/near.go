@@ -154,6 +154,20 @@ func (s *session) fenceNear(cmd *command, args [][]byte) {
 	s.fencing.all++
 }
 
+// fenceNearTx is fenceNear for what was queued on a connection of the client's own: what is queued is not done before EXEC.
+func (s *session) fenceNearTx(tx *transaction) {
+	if s.srv.opts.Near == nil {
+		return
+	}
+	if tx.unsure || tx.db >= 0 {
+		s.srv.opts.Near.FenceAll()
+		s.fencing.all++
+	}
+	for key := range tx.wrote {
+		s.fenceKey([]byte(key))
+	}
+}
+
 // fenceKey keeps one key out of the near copy, which holds none that has no route.
 func (s *session) fenceKey(key []byte) {
 	if s.srv.route(s.target.DB, key) == nil {

@@ -76,6 +76,7 @@ func (s *session) sendTx(first, body []byte, cmds []*command) {
 	s.eachFrame(body, func(i int, _ []byte, args [][]byte) {
 		if cmds[i].writes {
 			s.fence(cmds[i], args)
+			s.fenceNear(cmds[i], args)
 		}
 	})
 	s.submit()
@@ -89,6 +90,7 @@ func (s *session) sendTx(first, body []byte, cmds []*command) {
 		s.append(frame, s.push(plain, cmds[i], 1))
 		s.slot().writes = cmds[i].writes
 	})
+	s.holdFences()
 }
 
 func (s *session) eachFrame(b []byte, f func(i int, frame []byte, args [][]byte)) {
@@ -156,7 +158,9 @@ func (s *session) exec(cmd *command, frame []byte, args [][]byte) {
 	}
 	if s.plan(tx) {
 		s.fenceTx(tx)
+		s.fenceNearTx(tx)
 		s.append(frame, s.pushExec(cmd, tx))
+		s.holdFences()
 	} else {
 		tx.routed = false
 		s.append([]byte("*1\r\n$7\r\nDISCARD\r\n"), s.pushExec(cmd, tx))

@@ -16,6 +16,7 @@ func (n *node) info(b []byte) []byte {
 	// The events' counts follow within about 50 ms; these two hold every read that was answered before.
 	hits, misses := n.front.Reads()
 	hits, misses = hits+n.reads.hits.Load(), misses+n.reads.misses.Load()
+	held := n.near.Stats()
 	up := func(is bool) int {
 		if is {
 			return 1
@@ -35,6 +36,9 @@ func (n *node) info(b []byte) []byte {
 		{"evictions", s.All.Total.Evictions},
 		{"events_lost", s.EventsLost},
 		{"connected_clients", n.front.Clients()},
+		{"near_bytes", held.Bytes},
+		{"near_entries", held.Entries},
+		{"near_hits", held.Hits},
 		{"routes", len(n.routes.Routes())},
 		{"source_up", up(n.sourceUp.Load())},
 		{"kafka_up", up(n.kafkaUp())},
@@ -63,6 +67,7 @@ func (n *node) startGauges() error {
 		backends = append(backends, metric.Backend{Name: "kafka", Up: n.kafkaUp})
 	}
 	err := n.metrics.RegisterGauges(metric.Gauges{
+		NearBytes:        func() int64 { return n.near.Stats().Bytes },
 		RedisMemory:      n.memory.get,
 		ConnectedClients: func() int64 { return int64(n.front.Clients()) },
 		Backends:         backends,

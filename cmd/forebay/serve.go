@@ -19,6 +19,7 @@ import (
 	"forebay/internal/cache"
 	"forebay/internal/event"
 	"forebay/internal/metric"
+	"forebay/internal/near"
 	"forebay/internal/route"
 	"forebay/internal/session"
 	"forebay/internal/web"
@@ -59,6 +60,7 @@ type node struct {
 	pool      *wire.Pool
 	watcher   *redis.Watcher // nil: evictions are not watched
 	engine    *cache.Engine
+	near      *near.Cache // nil: none
 	front     *proxy.Server
 	web       *web.Server
 	reads     reads         // by HTTP
@@ -97,6 +99,7 @@ func (cmd serveCmd) Run(c *console) (err error) {
 		n.startWatcher,
 		n.startUpkeep,
 		n.startEngine,
+		n.startNear,
 		n.startHTTP,
 		n.startFront,
 	} {
@@ -213,7 +216,7 @@ func (n *node) startFront(context.Context) error {
 	}
 	l := n.cfg.Listen.Limits
 	n.front, err = proxy.New(proxy.Options{
-		Pool: n.pool, Engine: n.engine, Routes: n.routes, Store: n.redis, Events: n.events, Commands: n.metrics.Commands(),
+		Pool: n.pool, Engine: n.engine, Near: n.near, Routes: n.routes, Store: n.redis, Events: n.events, Commands: n.metrics.Commands(),
 		Limits: proxy.Limits{
 			Clients: l.Clients, RequestBytes: l.RequestBytes, Arguments: int64(l.Arguments), Pipeline: l.Pipeline,
 			ReplyBytes: int(l.ReplyBytes), InputBytes: int(l.InputBytes), WriteTimeout: l.WriteTimeout,

@@ -53,6 +53,9 @@ func (n *node) checks() []web.Check {
 	if n.watcher != nil {
 		list = append(list, web.Check{Name: "notifications", Probe: func(context.Context) error { return n.watcher.Healthy() }})
 	}
+	if n.near != nil {
+		list = append(list, n.nearCheck())
+	}
 	for _, s := range n.sinks {
 		list = append(list, web.Check{Name: s.Name(), Probe: func(context.Context) error { return s.Healthy() }})
 	}
