@@ -171,7 +171,7 @@ type options struct {
 	stuck     bool                 // the test ends the server itself, by stop
 	mayRead   func(user string) bool
 	wrap      func(*front) backend.Store // the engine's store, where it is not Redis's own client
-	tracker   backend.Tracker // of a near copy; nil: none
+	tracker   backend.Tracker            // of a near copy; nil: none
 }
 
 func start(t testing.TB, o options) *front {

@@ -142,13 +142,13 @@ func (s *session) fenceNear(cmd *command, args [][]byte) {
 	if cmd.keys(args, s.fenceKey) {
 		return
 	}
-	declared := 0
-	cmd.declared(args, func(key []byte) {
-		s.fenceKey(key)
-		declared++
-	})
-	if declared > 0 {
-		return // what a script writes and does not declare, Redis's invalidation tells
+	if cmd.needs.of == ofAnyScript {
+		if declared, _ := scriptKeys(args); len(declared) > 0 {
+			for _, key := range declared {
+				s.fenceKey(key)
+			}
+			return // what a script writes and does not declare, Redis's invalidation tells
+		}
 	}
 	c.FenceAll()
 	s.fencing.all++
