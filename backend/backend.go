@@ -159,4 +159,5 @@ type Store interface {
 	Fill(ctx context.Context, db int, entries []Entry) (stored []bool, errs []error, err error)
 	// Up tells, without asking, whether Redis answered lately.
 	Up() bool
+	Discarder
 }

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -182,4 +183,38 @@ func (s *store) Exists(ctx context.Context, db int, keys [][]byte) ([]bool, erro
 		there[i] = values[i] != nil
 	}
 	return there, err
+}
+
+// Discard removes what is still what was seen.
+func (s *store) Discard(ctx context.Context, db int, seen []backend.Seen) (removed []bool, errs []error, err error) {
+	o := op{"discard", db, nil}
+	for _, v := range seen {
+		o.keys = append(o.keys, string(v.Key))
+	}
+	err = s.trip(ctx, o, func() {
+		removed, errs = make([]bool, len(seen)), make([]error, len(seen))
+		for i, v := range seen {
+			if s.refuse != nil {
+				errs[i] = s.refuse(o, o.keys[i])
+			}
+			have, there := s.values[at(db, o.keys[i])]
+			if errs[i] == nil && there && int64(len(have)) == v.Size && strings.HasPrefix(have, string(v.Head)) {
+				delete(s.values, at(db, o.keys[i]))
+				removed[i] = true
+			}
+		}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return removed, errs, nil
+}
+
+// Head gives the beginning of a value.
+func (s *store) Head(ctx context.Context, db int, key []byte, most int) (head []byte, size int64, err error) {
+	values, errs, err := s.Get(ctx, db, [][]byte{key})
+	if err != nil || errs[0] != nil {
+		return nil, 0, errors.Join(err, errors.Join(errs...))
+	}
+	return values[0][:min(most, len(values[0]))], int64(len(values[0])), nil
 }
