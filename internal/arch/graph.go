@@ -26,12 +26,12 @@ func Forebay() Graph {
 
 		"proxy/...": {
 			"backend", "backend/redis/wire",
-			"internal/cache", "internal/event", "internal/metric", "internal/near", "internal/route",
+			"internal/cache", "internal/check", "internal/event", "internal/metric", "internal/near", "internal/route",
 		},
-		"internal/cache":       {"backend", "internal/event", "internal/route"},
+		"internal/cache":       {"backend", "internal/check", "internal/event", "internal/route"},
 		"internal/check":       {"backend"},
 		"internal/child":       {},
-		"internal/route/...":   {"backend"},
+		"internal/route/...":   {"backend", "internal/check"},
 		"internal/dataset/...": {"internal/route/numpy", "internal/route/pickle"},
 		"internal/event":       {},
 		"internal/metric":      {"internal/event"},

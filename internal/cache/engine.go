@@ -43,6 +43,7 @@ type Engine struct {
 	slots   chan struct{} // one per query under way
 	busy    atomic.Int64  // flights under way: lets Fence return at once
 	objects objects
+	notices notices
 
 	coalesced atomic.Int64
 
@@ -58,7 +59,7 @@ func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{opts: o, slots: make(chan struct{}, max(1, o.Loads))}
+	e := &Engine{opts: o, slots: make(chan struct{}, max(1, o.Loads)), notices: newNotices(o.Routes)}
 	e.objects = newObjects(o.Store)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e

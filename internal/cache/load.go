@@ -24,6 +24,12 @@ type load struct {
 	lookup route.Lookup
 	value  []byte
 	err    error
+
+	// Of a route with rules (validate.go).
+	finding error        // what is wrong with the value that the source gave
+	seen    backend.Seen // what was found in Redis and is to be discarded
+	told    bool         // it is counted
+	noFill  bool         // it could not be discarded: what is loaded is served only
 }
 
 // fly ends every load of mine: from Redis, from the source, or with an error.
@@ -34,22 +40,24 @@ func (e *Engine) fly(ctx context.Context, db int, mine []load, mode Mode) {
 	}
 	storeUp := e.opts.Store.Up()
 	if storeUp && !mode.NoLook {
-		todo, storeUp = e.look(ctx, db, todo)
+		todo, storeUp = e.look(ctx, db, todo, mode)
 	}
 	e.query(ctx, todo)
 	e.finish(ctx, db, todo, storeUp && !mode.NoFill)
 }
 
 // look ends the loads whose value Redis holds by now and returns the others, and whether Redis answered.
-func (e *Engine) look(ctx context.Context, db int, todo []*load) (rest []*load, up bool) {
+func (e *Engine) look(ctx context.Context, db int, todo []*load, mode Mode) (rest []*load, up bool) {
 	for _, l := range todo {
 		e.flights.look(l.flight)
 	}
-	var shared []*load
+	var shared, broken []*load
 	err := e.ask(ctx, db, todo, func(l *load, out outcome) {
 		switch {
 		case out.value == nil && out.err == nil:
 			rest = append(rest, l)
+		case e.breaks(l, out.value):
+			broken = append(broken, l)
 		case e.flights.found(l.flight):
 			e.end(l, out)
 		default:
@@ -59,21 +67,28 @@ func (e *Engine) look(ctx context.Context, db int, todo []*load) (rest []*load, 
 	if err != nil {
 		return todo, false
 	}
+	up = e.discard(ctx, db, broken, mode)
 	if len(shared) > 0 {
-		e.lookAgain(ctx, db, shared)
+		e.lookAgain(ctx, db, shared, mode)
 	}
-	return rest, true
+	return append(rest, broken...), up
 }
 
 // lookAgain ends sealed loads by what Redis holds now, after the last of their waiters has joined. What has gone meanwhile is not loaded here:
 // a sealed flight holds up writers.
-func (e *Engine) lookAgain(ctx context.Context, db int, todo []*load) {
+func (e *Engine) lookAgain(ctx context.Context, db int, todo []*load, mode Mode) {
+	var broken []*load
 	err := e.ask(ctx, db, todo, func(l *load, out outcome) {
+		if e.breaks(l, out.value) {
+			broken = append(broken, l)
+			return
+		}
 		out.again = out.value == nil && out.err == nil
 		e.end(l, out)
 	})
 	if err == nil {
-		return
+		e.discard(ctx, db, broken, mode)
+		todo = broken
 	}
 	for _, l := range todo {
 		e.end(l, outcome{again: true})
@@ -204,8 +219,22 @@ func (b *batch) add(l *load) {
 	b.loads[i] = append(b.loads[i], l)
 }
 
-// run asks the source once and gives each load its value or error.
+// run asks the source and gives each load its value or error. It asks once more for the rows whose values break the rules of their route.
 func (e *Engine) run(ctx context.Context, b *batch) {
+	e.runOnce(ctx, b)
+	if anew := e.judged(b, false); anew != nil {
+		e.runOnce(ctx, anew)
+		e.judged(anew, true)
+	}
+}
+
+// runOnce asks the source once.
+func (e *Engine) runOnce(ctx context.Context, b *batch) {
+	for _, list := range b.loads {
+		for _, l := range list {
+			l.value, l.err = nil, nil
+		}
+	}
 	if err := e.acquire(ctx); err != nil {
 		b.fail(err) // without an event: nothing was asked
 		return
@@ -215,7 +244,9 @@ func (e *Engine) run(ctx context.Context, b *batch) {
 	err := e.opts.Source.Load(ctx, b.sel, b.where, b.in, func(i int, row backend.Row) error {
 		rows++
 		for _, l := range b.loads[i] {
-			l.value, l.err = l.route.Value(row)
+			if l.value, l.err = l.route.Value(row); l.err == nil {
+				l.finding = l.route.Verify(row, l.value)
+			}
 			bytes += int64(len(l.value))
 		}
 		return nil // one row that makes no value leaves the others theirs
@@ -228,6 +259,8 @@ func (e *Engine) run(ctx context.Context, b *batch) {
 		}
 		ev.Error = err.Error()
 		b.fail(err)
+	} else if n := b.broken(); n > 0 {
+		ev.Error = fmt.Sprintf("%d of %d values break the rules of their route", n, rows)
 	}
 	e.opts.Record(&ev)
 }
@@ -272,7 +305,7 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 			e.end(l, outcome{err: l.err})
 		case !storable:
 			e.end(l, outcome{again: true})
-		case l.value == nil || !fill:
+		case l.value == nil || !fill || l.noFill:
 			e.end(l, outcome{value: l.value})
 		default:
 			entries = append(entries, backend.Entry{Key: []byte(l.key), Value: l.value, Hash: l.route.IsHash(), TTL: ttl(l.route), Track: l.track})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"forebay/backend"
+	"forebay/internal/check"
 	"forebay/internal/event"
 )
 
@@ -79,7 +80,7 @@ type objectFlight struct {
 // flyObject ends l: from Redis, from the source, or with an error.
 func (e *Engine) flyObject(l *load, mode Mode) {
 	f := &objectFlight{load: l, engine: e, up: e.opts.Store.Up()}
-	if f.up && !mode.NoLook && f.look() {
+	if f.up && !mode.NoLook && f.look(&mode) {
 		return
 	}
 	f.fill = f.up && !mode.NoFill
@@ -105,18 +106,18 @@ func (e *Engine) flyObject(l *load, mode Mode) {
 
 // look ends the load if Redis holds the key by now. What is there is not handed out, so it may be older than some reader: who asks Redis for
 // it sees what is there then.
-func (f *objectFlight) look() (ended bool) {
+func (f *objectFlight) look(mode *Mode) (ended bool) {
 	e := f.engine
 	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
 	defer cancel()
-	switch there, err := e.opts.Store.Exists(ctx, f.db, [][]byte{[]byte(f.key)}); {
+	switch there, err := f.there(ctx, mode); {
 	case e.ctx.Err() != nil:
 		e.end(f.load, outcome{err: ErrClosed})
 	case errors.Is(err, backend.ErrStoreDown):
 		f.up = false
 	case err != nil:
 		e.end(f.load, outcome{err: err})
-	case there[0]:
+	case there:
 		e.end(f.load, outcome{stored: true, cached: true})
 	}
 	return f.ended
@@ -147,6 +148,10 @@ func (f *objectFlight) run() error {
 			f.stage, f.fill, f.why = false, false, refused.err
 			f.up = !errors.Is(refused.err, backend.ErrStoreDown)
 			f.tellFill(refused.err)
+		case isFinding(err) && !anew:
+			anew = true
+			finding, _ := errors.AsType[*check.Error](err)
+			f.engine.tell(f.load, event.FromSource, finding)
 		case errors.Is(err, backend.ErrDamaged) && !anew:
 			anew = true
 			f.engine.opts.Log.Warn("object damaged, or rewritten while it was read: reading it anew", "route", f.route.Name, "error", err)

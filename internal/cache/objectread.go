@@ -34,6 +34,10 @@ func (f *objectFlight) read(ev *event.Event) (asked bool, err error) {
 			backend.ErrSourceInvalid, o.Bytes, o.Chunks, maxObject, maxChunk)
 	}
 	f.object = o
+	head, err := f.newHead()
+	if err != nil {
+		return true, err
+	}
 	ctx, cancel := context.WithTimeout(f.engine.ctx, objectTime(o.Bytes))
 	defer cancel()
 	take, err := f.target(ctx)
@@ -45,12 +49,18 @@ func (f *objectFlight) read(ev *event.Event) (asked bool, err error) {
 		if err := assembly.Add(chunk, data); err != nil {
 			return err
 		}
+		if err := head.add(data); err != nil {
+			return err
+		}
 		ev.Rows++
 		ev.Bytes += int64(len(data))
 		return take(ctx, data)
 	})
 	if err == nil {
 		err = assembly.End()
+	}
+	if err == nil {
+		err = head.end()
 	}
 	if errors.Is(err, backend.ErrDamaged) {
 		err = fmt.Errorf("%w: version %s: %w", backend.ErrSourceInvalid, o.Version, err)

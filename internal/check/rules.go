@@ -114,8 +114,25 @@ type Error struct {
 	Size   int64  // of the whole value, in bytes
 	At     int64  // offset of the opcode or field at fault; negative where the value as a whole is
 	What   string // what is there, in words; names a pickle asks for are quoted and cut to 64 bytes
-	Policy bool   // found by the policy; else the value breaks its bounds or its format
+	Rule   Rule   // which was broken
 	Served bool   // the policy is Log
+}
+
+// Rule is what a value broke.
+type Rule uint8
+
+// The rules.
+const (
+	ByLength Rule = iota
+	ByFormat
+	ByPolicy
+	ByChecksum
+)
+
+// Served tells whether err is a finding that does not keep its value from being served.
+func Served(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Served
 }
 
 // Error is one line; it holds no bytes of the value but the names it asks for.
@@ -125,7 +142,7 @@ func (e *Error) Error() string {
 		where = fmt.Sprintf(" at byte %d", e.At)
 	}
 	by := ""
-	if e.Policy {
+	if e.Rule == ByPolicy {
 		by = "pickle policy: "
 	}
 	return fmt.Sprintf("value of %d bytes%s: %s%s", e.Size, where, by, e.What)
@@ -137,7 +154,7 @@ func (e *Error) Unwrap() []error {
 	if !e.Served {
 		is = append(is, backend.ErrSourceInvalid)
 	}
-	if e.Policy {
+	if e.Rule == ByPolicy {
 		is = append(is, ErrPolicy)
 	}
 	return is
@@ -160,21 +177,29 @@ func (r *Rules) Header(prefix []byte, size int64) error {
 		return invalid(size, "its first %d bytes are more than all of it", len(prefix))
 	}
 	if r.Pickle == Reject && int64(len(prefix)) < size {
-		return &Error{Size: size, At: -1, Policy: true, What: fmt.Sprintf("cannot be applied to its first %d bytes only", len(prefix))}
+		return &Error{Size: size, At: -1, Rule: ByPolicy, What: fmt.Sprintf("cannot be applied to its first %d bytes only", len(prefix))}
 	}
 	return r.check(prefix, size)
 }
 
-func (r *Rules) check(b []byte, size int64) error {
+// Length holds to the rules what is known of a value by its size in bytes alone. nil is no [Rules.Check].
+func (r *Rules) Length(size int64) error {
 	if size < r.MinBytes {
 		return invalid(size, "shorter than the %d bytes its route demands", r.MinBytes)
 	}
 	if r.MaxBytes > 0 && size > r.MaxBytes {
 		return invalid(size, "longer than the %d bytes its route allows", r.MaxBytes)
 	}
+	return nil
+}
+
+func (r *Rules) check(b []byte, size int64) error {
+	if err := r.Length(size); err != nil {
+		return err
+	}
 	if r.Format == NPY {
 		if f := checkNPY(b, size); f != nil {
-			return &Error{Size: size, At: f.at, What: "no whole NPY file: " + f.what}
+			return &Error{Size: size, At: f.at, Rule: ByFormat, What: "no whole NPY file: " + f.what}
 		}
 	}
 	var finding *fault
@@ -185,13 +210,13 @@ func (r *Rules) check(b []byte, size int64) error {
 	}
 	if r.Format == Pickle {
 		if f := checkPickle(b, size); f != nil {
-			return &Error{Size: size, At: f.at, What: "no whole pickle: " + f.what}
+			return &Error{Size: size, At: f.at, Rule: ByFormat, What: "no whole pickle: " + f.what}
 		}
 	}
 	if finding == nil {
 		return nil
 	}
-	return &Error{Size: size, At: finding.at, What: finding.what, Policy: true, Served: r.Pickle == Log}
+	return &Error{Size: size, At: finding.at, What: finding.what, Rule: ByPolicy, Served: r.Pickle == Log}
 }
 
 func invalid(size int64, format string, args ...any) error {
@@ -201,6 +226,21 @@ func invalid(size int64, format string, args ...any) error {
 // CRC32C returns the Castagnoli checksum of b, as `forebay load` stores it beside each value.
 func CRC32C(b []byte) uint32 {
 	return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
+}
+
+// Sum compares a value with the checksum that is stored beside it, in the column named: an int64 that is its CRC32C as an unsigned number, as
+// `forebay load` stores it, or as a signed one of 32 bits, which is all that an int column holds. The error is an [*Error] or nil.
+func Sum(value []byte, column string, stored any) error {
+	is := CRC32C(value)
+	size := int64(len(value))
+	n, ok := stored.(int64)
+	switch {
+	case !ok:
+		return &Error{Size: size, At: -1, Rule: ByChecksum, What: fmt.Sprintf("its row has no checksum in column %s", column)}
+	case n != int64(is) && n != int64(int32(is)):
+		return &Error{Size: size, At: -1, Rule: ByChecksum, What: fmt.Sprintf("it has crc32c %08x, its row's column %s says %08x", is, column, uint32(n))}
+	}
+	return nil
 }
 
 // fault is what a checker found at an offset.

@@ -48,7 +48,7 @@ func TestLoggedFindingsMayBeServed(t *testing.T) {
 	rules := check.Rules{Format: check.Pickle, Pickle: check.Log}
 	err := rules.Check([]byte("cos\nsystem\nN\x85R."))
 	var e *check.Error
-	if !errors.As(err, &e) || !e.Served || !e.Policy || errors.Is(err, backend.ErrSourceInvalid) || !errors.Is(err, check.ErrPolicy) {
+	if !errors.As(err, &e) || !e.Served || e.Rule != check.ByPolicy || !check.Served(err) || errors.Is(err, backend.ErrSourceInvalid) || !errors.Is(err, check.ErrPolicy) {
 		t.Errorf("%+v", err)
 	}
 }
@@ -120,5 +120,36 @@ func TestNamesOfFormatsAndPolicies(t *testing.T) {
 func TestCRC32C(t *testing.T) {
 	if got := check.CRC32C([]byte("123456789")); got != 0xe3069283 { // the checksum's published check value
 		t.Errorf("%08x", got)
+	}
+}
+
+func TestSum(t *testing.T) {
+	value := []byte("123456789")
+	for name, tt := range map[string]struct {
+		stored any
+		want   string
+	}{
+		"as forebay load stores it": {int64(0xe3069283), ""},
+		"in an int column":          {int64(-0x1cf96d7d), ""},
+		"of another value":          {int64(0xe3069284), "value of 9 bytes: it has crc32c e3069283, its row's column sum says e3069284"},
+		"beyond 32 bits":            {int64(0x1e3069283), "column sum says"},
+		"null":                      {nil, "its row has no checksum in column sum"},
+		"no number":                 {"e3069283", "no checksum"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := check.Sum(value, "sum", tt.stored)
+			if (tt.want == "") != (err == nil) || err != nil && (!strings.Contains(err.Error(), tt.want) || !errors.Is(err, backend.ErrSourceInvalid) || check.Served(err)) {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLength(t *testing.T) {
+	rules := check.Rules{MinBytes: 2, MaxBytes: 3, Format: check.NPY, Pickle: check.Reject} // the others need bytes
+	for size, ok := range map[int64]bool{1: false, 2: true, 3: true, 4: false} {
+		if err := rules.Length(size); (err == nil) != ok {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 	}
 }

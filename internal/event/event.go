@@ -45,7 +45,7 @@ const (
 	Unrouted
 )
 
-// Reason says why a key left the cache, or what a gap concerns.
+// Reason says why a key left the cache, what a gap concerns, or what is wrong with a value.
 type Reason uint8
 
 // The reasons, as they are written in the "reason" field.
@@ -58,6 +58,11 @@ const (
 	Opened  // of a session: its first connection
 	Idle    // of a session: it ended since nobody was connected for the grace
 	Ended   // of a session: it ended by command
+	// Of a value that breaks its route's rules, which one: its length, its format, the checksum of its row, the pickle policy.
+	BadLength
+	BadFormat
+	BadChecksum
+	BadPickle
 )
 
 // Event is one thing that happened to one key (or to none). Fields that mean nothing for the kind are zero and are not written.
@@ -70,11 +75,11 @@ type Event struct {
 	Key      []byte        // borrowed: copied by Record before it returns; over MaxKey its tail is cut
 	Route    string        // the route's name, "" if unrouted
 	Session  string        // set by a Recorder to its own session's; set by hand for events recorded on the Pipeline
-	Bytes    int64         // size of the value (hit, miss loaded, fill, load: all its rows)
+	Bytes    int64         // size of the value (hit, miss loaded, fill, invalid, load: all its rows)
 	Duration time.Duration // from the command's arrival to its reply, or of the query
 	Rows     int           // load
 	Count    int64         // gap: how many events; summary: how many reads
-	Error    string        // miss error, error: one line; over MaxError its tail is cut
+	Error    string        // miss error, error, invalid: one line; over MaxError its tail is cut
 	By       string        // who caused it, where that is known
 	Text     string        // log: the message; over MaxText its tail is cut
 	Time     time.Time     // zero: when it is recorded
@@ -186,6 +191,14 @@ func (r Reason) String() string {
 		return "idle"
 	case Ended:
 		return "ended"
+	case BadLength:
+		return "length"
+	case BadFormat:
+		return "format"
+	case BadChecksum:
+		return "checksum"
+	case BadPickle:
+		return "pickle"
 	default:
 		return ""
 	}

@@ -21,6 +21,7 @@ type query struct {
 	in     getter   // nil without sel.In
 	types  []backend.Column
 	encode encoder
+	sum    int             // where in the row the checksum is, and 1; 0: there is none
 	fields []int           // of a hash: the result column of each
 	chunks *backend.Select // of an object
 }
@@ -191,6 +192,9 @@ func (r *Route) columns() []string {
 		return names
 	}
 	if r.spec.Encode == nil {
+		if sum := r.checksum(); sum != "" {
+			return []string{r.spec.Value, sum}
+		}
 		return []string{r.spec.Value}
 	}
 	var names []string
@@ -214,6 +218,8 @@ func (r *Route) checkColumns(tbl *backend.Table) (problems []error) {
 				what = "hash"
 			case r.spec.Encode != nil:
 				what = "encode " + r.spec.Encode.Format
+			case name == r.checksum():
+				what = "validate: checksum"
 			}
 			problems = append(problems, fmt.Errorf("%s: %s has no column %s%s", what, r.tableName(), name, suggest(name, tbl)))
 		}

@@ -30,6 +30,7 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 	if !(s.Jitter >= 0 && s.Jitter <= 0.5) { // also refuses NaN
 		bad("jitter: %v is not between 0 and 50%%", s.Jitter)
 	}
+	problems = append(problems, r.compileRules()...)
 	var err error
 	if r.key, err = compilePattern(s.Key); err != nil {
 		bad("key %q: %w", s.Key, err)

@@ -29,6 +29,7 @@ func (t *Table) Explain(db int, key []byte) (string, error) {
 	}
 	l := r.Lookup(&m, key)
 	r.explainQuery(&b, l, &m, key)
+	r.explainRules(&b)
 	fmt.Fprintf(&b, "ttl    %s", r.TTL)
 	if r.Jitter > 0 {
 		fmt.Fprintf(&b, ", up to %v%% shorter", strconv.FormatFloat(r.Jitter*100, 'g', 4, 64))

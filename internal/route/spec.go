@@ -17,6 +17,8 @@ type Spec struct {
 	Hash []string
 	// Object makes the value one large value in chunk rows. Instead of all of the above but Name, Key and DB.
 	Object *ObjectSpec
+	// Validate is what its values must be; nil: anything.
+	Validate *Validate
 	// TTL is the time a filled value lives in Redis, above zero; Jitter is the part of it (0 to 0.5) by which it is shortened at random.
 	TTL    time.Duration
 	Jitter float64
@@ -27,6 +29,14 @@ type Spec struct {
 type Bind struct {
 	Column string
 	Expr   string
+}
+
+// Validate is what a route demands of its values. The zero Validate demands nothing.
+type Validate struct {
+	MinBytes, MaxBytes int64  // of a value; MaxBytes 0 is no bound
+	Format             string // "any" or "" for the same, "pickle" or "npy"
+	Pickle             string // what becomes of pickles that the policy does not admit: "off" or "" for the same, "log", "reject"
+	Checksum           string // the column with the CRC32C of the value's bytes as stored; "" for none
 }
 
 // Encode says how a row becomes a value.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"forebay/internal/check"
 )
 
 // Route is one compiled route. Its exported fields are never changed after [Compile]. It is safe for concurrent use.
@@ -13,6 +15,8 @@ type Route struct {
 	DB     int           // the database whose keys it serves
 	TTL    time.Duration // the time a filled value lives, before jitter
 	Jitter float64       // 0 to 0.5: the part of TTL by which it is shortened at random
+	// Rules are what the route demands of its values, as far as that can be told without their rows (see Check); nil: nothing.
+	Rules *check.Rules
 
 	index int // its place in the file
 	spec  Spec

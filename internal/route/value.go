@@ -60,7 +60,7 @@ func (r *Route) planValue(q *query, types []backend.Column) (problems []error) {
 		return []error{fmt.Errorf("value %s: is %s, which has no form as bytes; use encode, or another column", col.Name, typeName(col))}
 	}
 	q.encode = func(row backend.Row) ([]byte, error) { return columnValue(row[i], col) }
-	return nil
+	return r.planChecksum(q, col)
 }
 
 // resultColumn finds a column of the result. "" is its only one.
