@@ -23,6 +23,7 @@ const exampleRoutes = `routes:
 #    where: {dataset: mnist, split: "{split}", shard: "{idx / 1024}", idx: "{idx}"}
 #    value: data
 #    encode: raw
+#    validate: {min_bytes: 1, max_bytes: 64KiB, format: pickle, pickle: reject, checksum: crc32c}
 #    ttl: 1h
 #  - name: mnist-npy
 #    key: "mnist:{split:train|test}:{idx:int}:npy"
@@ -98,6 +99,8 @@ func routeReference() [][2]string {
 		}
 		rows = append(rows, [2]string{key, doc})
 		switch key {
+		case "hash":
+			rows = append(rows, [2]string{"validate", validateDoc})
 		case "table":
 			rows = append(rows, [2]string{"where", "The row: a value for the whole partition key and for leading clustering columns. {part} is a part of the key, {part / 1024} an expression over one."})
 		case "value":
@@ -109,6 +112,12 @@ func routeReference() [][2]string {
 	}
 	return rows
 }
+
+// validateDoc describes what a route may demand of its values.
+const validateDoc = "What values must be, in Redis and in the source; one that is not is loaded anew, once, and else an error. min_bytes and max_bytes: its length, as 4KiB; 0, the default, " +
+	"is no bound. format: any (the default), pickle or npy: the bytes are one whole file of that kind. pickle: off (the default), log or reject: what becomes of a pickle that asks for " +
+	"more than data and NumPy arrays. checksum: with value, the column that holds the CRC32C of the value's bytes, as `forebay load` stores it. Not on hash routes; object routes " +
+	"take lengths and format, and no reject."
 
 // width is the column at which comments wrap.
 const width = 100

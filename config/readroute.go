@@ -50,6 +50,14 @@ func (l *loader) route(r *Route, path string, n *yaml.Node) {
 				"name":    l.text(&r.Object.Name),
 			})
 		},
+		"validate": func(path string, key, n *yaml.Node) {
+			r.Validate = &Validate{Format: FormatAny, Pickle: PickleOff}
+			rules := map[string]reader{}
+			for _, f := range r.Validate.fields(path) {
+				rules[strings.TrimPrefix(f.path, path+".")] = func(_ string, key, n *yaml.Node) { l.leaf(f, key, n) }
+			}
+			l.mapping(path, key, n, rules)
+		},
 	}
 	for _, f := range r.fields(path) {
 		known[strings.TrimPrefix(f.path, path+".")] = func(path string, key, n *yaml.Node) {

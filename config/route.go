@@ -21,12 +21,46 @@ type Route struct {
 	Encode *route.Encode // nil: the column's bytes as stored
 	Object *Object       // nil: none
 	Hash   []string      // columns that are the fields of a hash
-	TTL    time.Duration // 0 takes Defaults.TTL
+	// Validate is what its values must be; nil: anything.
+	Validate *Validate
+	TTL      time.Duration // 0 takes Defaults.TTL
 	// Sliding makes each read extend the TTL.
 	Sliding bool
 	// AfterUse is AfterUseKeep, "" for the same, or AfterUseExpire: a value is given back to Redis soon after a hit.
 	AfterUse string
 }
+
+// Validate is what a route demands of its values. The zero Validate demands nothing.
+type Validate struct {
+	MinBytes, MaxBytes int64  // of a value; MaxBytes 0 is no bound
+	Format             string // FormatAny, "" for the same, FormatPickle or FormatNPY
+	Pickle             string // PickleOff, "" for the same, PickleLog or PickleReject
+	Checksum           string // the column with the CRC32C of the value's bytes; "" for none
+}
+
+// The values of [Validate].Format and [Validate].Pickle.
+const (
+	FormatAny    = "any"
+	FormatPickle = "pickle"
+	FormatNPY    = "npy"
+	PickleOff    = "off"
+	PickleLog    = "log"
+	PickleReject = "reject"
+)
+
+// fields is the table of what a route demands, bound to v. Its path is that of validate.
+func (v *Validate) fields(path string) []field {
+	return []field{
+		{path + ".min_bytes", "", size{&v.MinBytes, 0, maxValue, false}},
+		{path + ".max_bytes", "", size{&v.MaxBytes, 1, maxValue, true}},
+		{path + ".format", "", choice{&v.Format, []string{FormatAny, FormatPickle, FormatNPY}}},
+		{path + ".pickle", "", choice{&v.Pickle, []string{PickleOff, PickleLog, PickleReject}}},
+		{path + ".checksum", "", text{&v.Checksum, wantColumn, printable}},
+	}
+}
+
+// maxValue is the most bytes of a value in Redis.
+const maxValue = 512 << 20
 
 // The values of [Route].AfterUse.
 const (
@@ -87,6 +121,10 @@ func (c *Config) Specs() []route.Spec {
 		}
 		if r.Object != nil {
 			s.Object = &route.ObjectSpec{Dataset: r.Object.Dataset, Name: r.Object.Name}
+		}
+		if r.Validate != nil {
+			v := route.Validate(*r.Validate)
+			s.Validate = &v
 		}
 		specs = append(specs, s)
 	}

@@ -92,6 +92,9 @@ func (c *Config) showRoute(w *outline, i int) {
 	if len(r.Hash) > 0 {
 		put("hash", list{p: &r.Hash}.show(), "")
 	}
+	if r.Validate != nil {
+		put("validate", showValidate(r.Validate), "")
+	}
 	ttl, from := formatDuration(c.ttl(r)), ""
 	if r.TTL == 0 {
 		from = "defaults.ttl"
@@ -121,6 +124,18 @@ func showEncode(r *Route) string {
 		entries = append(entries, strconv.Quote(f.Name)+": "+flow(parts))
 	}
 	return flow([]string{r.Encode.Format + ": " + flow(entries)})
+}
+
+// showValidate leaves out what demands nothing.
+func showValidate(v *Validate) string {
+	var pairs []string
+	nothing := (&Validate{Format: FormatAny, Pickle: PickleOff}).fields("")
+	for i, f := range v.fields("") {
+		if shown := f.val.show(); shown != nothing[i].val.show() && shown != "" {
+			pairs = append(pairs, f.path[1:]+": "+shown)
+		}
+	}
+	return flow(pairs)
 }
 
 func flow(pairs []string) string { return "{" + strings.Join(pairs, ", ") + "}" }

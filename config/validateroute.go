@@ -32,6 +32,7 @@ func (v *validator) routes() {
 		for _, f := range r.fields(path) {
 			v.routeBounds(r, f)
 		}
+		v.rules(r, path+".validate")
 		if first, ok := names[r.Name]; ok && r.Name != "" {
 			v.fail(path+".name", clip(r.Name), fmt.Sprintf("want a name of its own; routes[%d] has it", first))
 		} else {
@@ -71,8 +72,8 @@ func (v *validator) shaped(path string) bool {
 		if !ok {
 			continue
 		}
-		switch key {
-		case "name", "key", "db", "ttl", "ttl.after", "ttl.sliding", "after_use":
+		switch key, _, _ = strings.Cut(key, "."); key {
+		case "name", "key", "db", "ttl", "after_use", "validate":
 		default:
 			return true
 		}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"forebay/backend/redis/wire"
+	"forebay/internal/check"
 )
 
 // resend forwards a GETEX once more, now that its value is stored.
@@ -39,15 +40,17 @@ func (a *again) end(b []byte) {
 	a.s.advance()
 }
 
-// Replies takes the one reply: nil if the value has left Redis again, or was not stored; the loaded one is given then.
+// Replies takes the one reply: nil if the value has left Redis again, or was not stored; the loaded one is given then, and also in place of one that
+// breaks the rules of its route, which the next read of it finds.
 func (a *again) Replies(b []byte, _ []int) {
-	if null(b) {
-		a.s.mu.Lock()
-		if !a.s.gone {
-			b = a.s.fifo.at(a.seq).more.reply
+	a.s.mu.Lock()
+	if !a.s.gone {
+		sl := a.s.fifo.at(a.seq)
+		if err := opGetEx.judge(sl.route, nil, b); null(b) || b[0] == '$' && err != nil && !check.Served(err) {
+			b = sl.more.reply
 		}
-		a.s.mu.Unlock()
 	}
+	a.s.mu.Unlock()
 	a.end(b)
 }
 

@@ -96,6 +96,7 @@ func (s *session) stream(send bool) error {
 type stream struct {
 	slot   uint64
 	gather bool // it is looked at whole
+	head   bool // its beginning is looked at before it is passed on
 	skip   bool // it goes nowhere: its reader was answered long ago, or has left
 	late   bool // it is still owed, to a slot that was answered without it
 	push   bool // it answers no command
@@ -122,6 +123,11 @@ func (s *session) Large(head []byte) (blocks bool) {
 		return false
 	}
 	s.streamed.slot = seq
+	if sl.state == waiting {
+		if gathers, blocks := s.gathers(sl, head); gathers {
+			return blocks
+		}
+	}
 	switch {
 	case sl.state != waiting: // answered without Redis: it came too late
 		s.streamed.skip, s.streamed.late = true, true
@@ -158,7 +164,13 @@ func (s *session) Part(b []byte, last bool) {
 		s.gatherPart(b, last)
 		s.mu.Unlock()
 		return
-	case !st.push:
+	case st.head:
+		if b = s.headPart(b, last); b == nil {
+			s.mu.Unlock()
+			return
+		}
+	}
+	if !st.push {
 		s.await(func() bool { return s.fifo.head == st.slot })
 	}
 	s.pass(b, !s.own)

@@ -56,7 +56,7 @@ func (m *miss) wantMany(d *detail, reply []byte) {
 		return
 	}
 	eachElement(reply, func(i int, e []byte) {
-		if null(e) {
+		if null(e) || d.isBad(0, i) {
 			want(i)
 		}
 	})

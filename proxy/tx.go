@@ -64,6 +64,7 @@ type txRead struct {
 	open  bool         // the transaction itself does not say what it holds
 	patch bool         // and cannot have changed it: if it is absent, it is because it is not cached
 	need  int          // which of needs it is; −1: none
+	bad   bool         // EXEC gave a value that its route does not admit
 }
 
 // add queues a command: its words are not known.

@@ -35,6 +35,7 @@ func (s *session) takeExec(seq uint64, sl *slot, b []byte) {
 			return
 		}
 		q.each(e, func(r *txRead, e []byte) {
+			r.bad = s.isBad(sl, q, r, e)
 			if tx.lacks(q, r, e) {
 				missing = true
 				return
@@ -69,6 +70,8 @@ func (op readOp) vague() bool {
 // lacks tells whether the reply e of a read is to be replaced by what is loaded. What was loaded before EXEC may have been evicted since.
 func (tx *transaction) lacks(q *queued, r *txRead, e []byte) bool {
 	switch {
+	case r.bad:
+		return true
 	case !r.patch || !q.read.one().absent(e):
 		return false
 	case r.need < 0:

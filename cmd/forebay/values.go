@@ -9,6 +9,7 @@ import (
 
 	"forebay/backend"
 	"forebay/internal/cache"
+	"forebay/internal/check"
 	"forebay/internal/event"
 	"forebay/internal/route"
 	"forebay/internal/web"
@@ -88,6 +89,22 @@ func (n *node) read(ctx context.Context, db int, key []byte, ev *event.Event) ([
 		ev.Result, ev.Origin = event.Loaded, event.FromSource
 	}
 	return res.Value, nil
+}
+
+// admits holds what Redis has given to the rules of its route, if it has any. What breaks them is loaded anew: the engine comes across it too, and
+// counts it then.
+func (n *node) admits(db int, key []byte, r *route.Route, value []byte) bool {
+	if r == nil || r.Rules == nil {
+		return true
+	}
+	err := r.Check(value)
+	if err == nil || !check.Served(err) {
+		return err == nil
+	}
+	ev := n.engine.Finding(r, event.FromRedis, err)
+	ev.DB, ev.Key, ev.By = db, key, "http"
+	n.events.Record(&ev)
+	return true
 }
 
 // load reads through the engine. An object that went to Redis without passing by is read from there; if it has gone by then (evicted, or

@@ -26,7 +26,9 @@ func (r *Route) compileRules() (problems []error) {
 	if v == nil {
 		return nil
 	}
-	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf("validate: "+format, args...)) }
+	bad := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("validate: "+format, args...))
+	}
 	rules, ok := check.Rules{MinBytes: v.MinBytes, MaxBytes: v.MaxBytes}, false
 	if rules.Format, ok = check.ParseFormat(orElse(v.Format, check.Any.String())); !ok {
 		bad("unknown format %q; allowed are any, pickle, npy", v.Format)

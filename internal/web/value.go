@@ -120,8 +120,8 @@ func (s *Server) valueProblem(err error) problem {
 		return problem{http.StatusServiceUnavailable, "redis-down", "Redis cannot be asked.", "Retry when it is back."}
 	case errors.Is(err, backend.ErrSourceInvalid):
 		return problem{
-			http.StatusBadGateway, "source-invalid", "The source's row cannot be turned into a value.",
-			"Check the route's encoding and the row.",
+			http.StatusBadGateway, "source-invalid", "The source's row makes no value, or one that breaks its route's rules.",
+			"Check the row, and what the route asks of it.",
 		}
 	case errors.Is(err, context.Canceled): // nobody is there to read it
 		return problem{http.StatusServiceUnavailable, "canceled", "The request was given up.", ""}
