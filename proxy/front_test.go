@@ -172,6 +172,7 @@ type options struct {
 	mayRead   func(user string) bool
 	wrap      func(*front) backend.Store // the engine's store, where it is not Redis's own client
 	tracker   backend.Tracker            // of a near copy; nil: none
+	routes    []route.Spec               // beside t and h
 }
 
 func start(t testing.TB, o options) *front {
@@ -188,13 +189,13 @@ func start(t testing.TB, o options) *front {
 		addr = o.upstream
 	}
 	f.store = redis.Open(redis.Options{Network: "tcp", Addr: addr, Timeout: time.Second})
-	routes, err := route.Compile([]route.Spec{{
+	routes, err := route.Compile(append([]route.Spec{{
 		Name: "t", Key: "t:{id:int}", Table: "t", Value: "data", TTL: time.Hour,
 		Where: []route.Bind{{Column: "part", Expr: "{id / 100}"}, {Column: "id", Expr: "{id}"}},
 	}, {
 		Name: "h", Key: "h:{id:int}", Table: "t", Hash: []string{"data", "n", "none"}, TTL: time.Hour,
 		Where: []route.Bind{{Column: "part", Expr: "{id / 100}"}, {Column: "id", Expr: "{id}"}},
-	}})
+	}}, o.routes...))
 	must(t, err)
 	must(t, routes.Bind(t.Context(), f.source))
 	metrics, err := metric.New(metric.Options{Registerer: prometheus.NewRegistry(), Routes: []string{"t", "h"}})

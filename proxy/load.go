@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tidwall/redcon"
@@ -56,7 +57,7 @@ func (m *miss) wantMany(d *detail, reply []byte) {
 		return
 	}
 	eachElement(reply, func(i int, e []byte) {
-		if null(e) || d.isBad(0, i) {
+		if null(e) || slices.Contains(d.bad, i) {
 			want(i)
 		}
 	})

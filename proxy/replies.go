@@ -111,7 +111,7 @@ func (s *session) takeRead(seq uint64, sl *slot, b []byte) {
 	switch {
 	case b[0] == '-':
 		s.record(sl, sl.key, event.Event{Kind: event.Error, Error: line(string(bytes.TrimSpace(b[1:])))})
-	case !sl.op.absent(b) && s.admits(sl, sl.op, sl.key, sl.route, sl.more, b, false):
+	case !sl.op.absent(b) && s.admits(sl, sl.op, sl.key, sl.route, sl.more, b):
 		s.record(sl, sl.key, event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: sl.op.size(b)})
 		if sl.op == opGet && sl.route != nil {
 			s.offer(sl.key, b, sl.token)
@@ -172,7 +172,7 @@ func (s *session) takeMGet(seq uint64, sl *slot, b []byte) {
 			return
 		}
 		switch {
-		case !null(e) && s.admits(sl, opGet, d.keys[i], d.routes[i], nil, e, false):
+		case !null(e) && s.admits(sl, opGet, d.keys[i], d.routes[i], nil, e):
 			s.recordKey(sl, d.keys[i], d.routes[i], event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: opGet.size(e)})
 			if d.routes[i] != nil {
 				s.offer(d.keys[i], e, d.tokens[i])
@@ -182,7 +182,7 @@ func (s *session) takeMGet(seq uint64, sl *slot, b []byte) {
 		default:
 			missing = true
 			if !null(e) {
-				d.bad(0, i)
+				d.bad = append(d.bad, i)
 			}
 		}
 	})

@@ -58,7 +58,7 @@ type detail struct {
 	frame      []byte       // GETEX: the command, to be sent once more
 	tx         *transaction // execReply
 	reply      []byte       // a large reply, or one to be patched, while it is gathered
-	broken     []place      // of values in reply that break their routes' rules
+	bad        []int        // readMany: which of its values in reply break their routes' rules
 	all        bool         // subReply: UNSUBSCRIBE without arguments
 	log        *message     // logReply
 	then       func()       // helloReply: what to do once it was no error

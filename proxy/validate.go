@@ -13,11 +13,8 @@ import (
 // as good as none: its slot is a miss. The flight that serves the miss looks in Redis once more, finds the value too, counts and discards it, and
 // loads another (internal/cache/validate.go); so this package removes nothing, and what a client has written meanwhile is simply found there.
 //
-// Only whole values can be judged: GET, GETEX, GETDEL, MGET and GETRANGE 0 -1 show one, STRLEN its length. Another GETRANGE is passed on. Large
-// values are gathered, up to gatherMax, and objects judged by their beginning, before they are streamed.
-
-// place is where in a reply a value stands: the command of a transaction (0 for an MGET), and which of its keys.
-type place struct{ cmd, key int }
+// Only whole values can be judged: GET, GETEX, GETDEL, MGET and GETRANGE 0 -1 show one, STRLEN its length. Another GETRANGE is passed on. Commands that
+// work on a value within Redis have it judged before they are sent (cache.Engine.Ensure). Large values are gathered, up to gatherMax, and objects judged by their beginning, before they are streamed.
 
 // judge holds what the reply b of a read shows of a value to the rules of r. The error is a [*check.Error] or nil.
 func (op readOp) judge(r *route.Route, d *detail, b []byte) error {
@@ -52,30 +49,25 @@ func payload(b []byte) []byte {
 	return b[from:max(from, len(b)-2)]
 }
 
-// admits tells whether the value that a reply shows may be served. A finding is counted here if the flight that loads another will not come across the
-// value: it may be served, or Redis does not hold it any more, or must not be asked (alone).
-func (s *session) admits(sl *slot, op readOp, key []byte, r *route.Route, d *detail, b []byte, alone bool) bool {
+// admits holds the value that a reply shows to the rules of its route and tells whether it may be served. A finding is counted here if the flight that
+// loads another will not come across the value: it may be served, or Redis has given it up.
+func (s *session) admits(sl *slot, op readOp, key []byte, r *route.Route, d *detail, b []byte) bool {
 	err := op.judge(r, d, b)
 	if err == nil {
 		return true
 	}
 	served := check.Served(err)
-	if served || alone || op == opGetDel {
+	if served || op == opGetDel {
 		s.recordKey(sl, key, r, s.srv.opts.Engine.Finding(r, event.FromRedis, err))
 	}
 	return served
 }
 
-// bad notes that the value at a place of a gathered reply is not to be served.
-func (d *detail) bad(cmd, key int) { d.broken = append(d.broken, place{cmd, key}) }
-
-func (d *detail) isBad(cmd, key int) bool {
-	for _, p := range d.broken {
-		if p == (place{cmd, key}) {
-			return true
-		}
-	}
-	return false
+// isBad tells whether EXEC's reply e of a read is not to be served. A transaction that does more than read has had what it needs judged before
+// (cache.Engine.Ensure), and what it reads since may be what it wrote itself.
+func (s *session) isBad(sl *slot, q *queued, r *txRead, e []byte) bool {
+	op := q.read.one()
+	return r.patch && r.need < 0 && !op.absent(e) && !s.admits(sl, op, r.key, r.route, q.detail, e)
 }
 
 // gathers decides what becomes of a large value that must be judged before it is passed on: it is gathered whole, or as far as its beginning. false: it

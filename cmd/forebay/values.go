@@ -64,7 +64,7 @@ func (n *node) read(ctx context.Context, db int, key []byte, ev *event.Event) ([
 	}
 	value, down, err := n.cached(ctx, db, key, isHash(r))
 	switch {
-	case value != nil:
+	case value != nil && n.admits(db, key, r, value):
 		ev.Kind, ev.Result, ev.Origin = event.Hit, event.NoResult, event.FromRedis
 		return value, nil
 	case err != nil && (!down || r == nil):

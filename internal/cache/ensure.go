@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // ErrNotKept means that a value was loaded, and that Redis does not hold it all the same: it is full, or something removes the key.
@@ -45,13 +46,14 @@ func (e *Engine) Ensure(ctx context.Context, db int, wants []Want) ([]Found, err
 		if round == maxRounds {
 			return found, ErrNotKept
 		}
-		if todo, err = e.loadOf(ctx, db, wants, todo); err != nil {
+		if todo, err = e.loadOf(ctx, db, wants, todo, found); err != nil {
 			return found, err
 		}
 	}
 }
 
-// absentOf returns which of todo Redis does not hold, and notes the others as found.
+// absentOf returns which of todo Redis does not hold, and notes the others as found. Of a route with rules the first round takes every key for absent:
+// whether what Redis holds is to be worked on shows only to a reader (breaks).
 func (e *Engine) absentOf(ctx context.Context, db int, wants []Want, todo []int, found []Found, round int) (absent []int, err error) {
 	if len(todo) == 0 {
 		return nil, nil
@@ -68,11 +70,11 @@ func (e *Engine) absentOf(ctx context.Context, db int, wants []Want, todo []int,
 	}
 	for n, i := range todo {
 		switch {
-		case !there[n]:
+		case !there[n], round == 0 && wants[i].Route.Rules != nil:
 			absent = append(absent, i)
 		case round == 0:
 			found[i] = FoundInRedis
-		default:
+		case found[i] == FoundNowhere:
 			found[i] = FoundInSource
 		}
 	}
@@ -80,17 +82,22 @@ func (e *Engine) absentOf(ctx context.Context, db int, wants []Want, todo []int,
 }
 
 // loadOf has todo loaded and returns which of them must be in Redis now; for the others there is no row.
-func (e *Engine) loadOf(ctx context.Context, db int, wants []Want, todo []int) (loaded []int, err error) {
+func (e *Engine) loadOf(ctx context.Context, db int, wants []Want, todo []int, found []Found) (loaded []int, err error) {
 	list := make([]Want, len(todo))
 	for n, i := range todo {
 		list[n] = wants[i]
 	}
 	for n, res := range e.Read(ctx, db, list, Mode{}) {
 		switch {
+		case res.Err != nil && wants[todo[n]].Route.Rules != nil && strings.Contains(res.Err.Error(), "WRONGTYPE "):
+			found[todo[n]] = FoundInRedis // something of another type: the command is for Redis to refuse
 		case res.Err != nil:
 			return nil, res.Err
 		case res.Value != nil || res.Stored:
 			loaded = append(loaded, todo[n])
+			if res.Cached {
+				found[todo[n]] = FoundInRedis
+			}
 		}
 	}
 	return loaded, err
