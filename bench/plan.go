@@ -46,7 +46,7 @@ func (r row) String() string {
 	return s
 }
 
-// plan lists the rows, in the order of the tables. SET comes before GET, so that redis-benchmark's GET finds what its SET has written.
+// plan lists the rows, in the order of the tables.
 func plan() []row {
 	var rows []row
 	for _, size := range []int{small, image} {
@@ -108,9 +108,9 @@ func (r row) options(t target) load.Options {
 	return o
 }
 
-// keys are those of a size, whose numbers have six digits.
+// keys are those of a size. Their numbers are a 1 and the twelve digits that redis-benchmark makes of __rand_int__.
 func keys(prefix string, size int) load.Keys {
-	return load.Keys{Prefix: fmt.Sprintf("%s%d:", prefix, size), First: 100_000, Count: min(max(keyBytes/size, 1), maxKeys)}
+	return load.Keys{Prefix: fmt.Sprintf("%s%d:", prefix, size), First: 1_000_000_000_000, Count: min(max(keyBytes/size, 1), maxKeys)}
 }
 
 // goal is what Forebay is to reach.

@@ -20,7 +20,7 @@ import (
 // crossLimit is how long one run of redis-benchmark may take.
 const crossLimit = 2 * time.Minute
 
-// cross measures a row by redis-benchmark, whose commands are all about one key.
+// cross measures a row by redis-benchmark, with commands about the same keys.
 func (b *bench) cross(ctx context.Context, r row, t target) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, crossLimit)
 	defer cancel()
@@ -30,8 +30,15 @@ func (b *bench) cross(ctx context.Context, r row, t target) (sample, error) {
 	}
 	// It runs for a number of requests, not for a time: about what this takes on two cores.
 	requests := int(b.duration.Seconds()*50_000) * min(r.depth, 8)
-	cmd := exec.CommandContext(ctx, b.benchmark, "-h", host, "-p", port, "--csv", "-t", strings.ToLower(r.command), "-n", strconv.Itoa(max(requests, 1)),
-		"-c", strconv.Itoa(r.conns), "-d", strconv.Itoa(r.bytes), "-P", strconv.Itoa(r.depth))
+	k := keys(t.prefix, r.bytes)
+	command := []string{r.command, k.Prefix + "1__rand_int__"}
+	if r.command == "SET" {
+		command = append(command, strings.Repeat("x", r.bytes))
+	}
+	cmd := exec.CommandContext(ctx, b.benchmark, append([]string{
+		"-h", host, "-p", port, "--csv", "-n", strconv.Itoa(max(requests, 1)),
+		"-c", strconv.Itoa(r.conns), "-P", strconv.Itoa(r.depth), "-r", strconv.Itoa(k.Count),
+	}, command...)...)
 	cmd.SysProcAttr = child.Attributes(syscall.SIGKILL)
 	runtime.LockOSThread() // see child.Attributes
 	defer runtime.UnlockOSThread()
@@ -41,15 +48,15 @@ func (b *bench) cross(ctx context.Context, r row, t target) (sample, error) {
 	if err != nil {
 		return sample{}, fmt.Errorf("run redis-benchmark: %w: %s", err, strings.TrimSpace(said.String()))
 	}
-	s, err := parseCSV(string(out), r.command)
+	s, err := parseCSV(string(out))
 	if err != nil {
 		return sample{}, fmt.Errorf("run redis-benchmark: %w: %s", err, strings.TrimSpace(said.String()))
 	}
 	return s, nil
 }
 
-// parseCSV reads what redis-benchmark --csv prints: a header, and a line a command with its name, its rate and its latencies.
-func parseCSV(out, command string) (sample, error) {
+// parseCSV reads what redis-benchmark --csv prints: a header, and a line with the command, its rate and its latencies.
+func parseCSV(out string) (sample, error) {
 	// What is said of a server without CONFIG goes to standard output, too, in some versions.
 	start := strings.Index(out, `"test"`)
 	if start < 0 {
@@ -59,9 +66,8 @@ func parseCSV(out, command string) (sample, error) {
 	if err != nil {
 		return sample{}, fmt.Errorf("read its table: %w", err)
 	}
-	at := slices.IndexFunc(records, func(r []string) bool { return r[0] == command })
-	if at < 0 {
-		return sample{}, fmt.Errorf("its table has no line for %s", command)
+	if len(records) != 2 {
+		return sample{}, fmt.Errorf("its table has %d lines", len(records))
 	}
 	var s sample
 	for name, to := range map[string]*float64{"rps": &s.rate, "p50_latency_ms": &s.p50, "p99_latency_ms": &s.p99} {
@@ -69,12 +75,12 @@ func parseCSV(out, command string) (sample, error) {
 		if column < 0 {
 			return sample{}, errors.New("its table has no column " + name)
 		}
-		if *to, err = strconv.ParseFloat(records[at][column], 64); err != nil {
+		if *to, err = strconv.ParseFloat(records[1][column], 64); err != nil {
 			return sample{}, fmt.Errorf("read its %s: %w", name, err)
 		}
 	}
 	if s.rate <= 0 {
-		return sample{}, fmt.Errorf("%s has %v requests per second", command, s.rate)
+		return sample{}, fmt.Errorf("%v requests per second", s.rate)
 	}
 	return s, nil
 }
