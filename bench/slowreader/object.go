@@ -3,11 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"forebay/bench/proc"
 )
 
 // reads are ten clients' (or as many as are asked for) of the large value at once.
@@ -56,7 +55,7 @@ func (s *stack) readAtOnce(ctx context.Context, o options, target string) (reads
 		}
 		conns[i] = c
 	}
-	if err := resetPeak(s.pid); err != nil {
+	if err := proc.ResetPeak(s.pid); err != nil {
 		return reads{}, err
 	}
 	errs := make(chan error, o.clients)
@@ -72,30 +71,7 @@ func (s *stack) readAtOnce(ctx context.Context, o options, target string) (reads
 			return r, err
 		}
 	}
-	var err error
-	r.peak, err = peak(s.pid)
+	usage, err := proc.Of(s.pid)
+	r.peak = usage.Peak
 	return r, err
-}
-
-// resetPeak has Linux forget the most memory that a process had until now.
-func resetPeak(pid int) error {
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
-		return fmt.Errorf("reset the peak of memory: %w", err)
-	}
-	return nil
-}
-
-// peak is the most memory that a process had, in bytes.
-func peak(pid int) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("read the peak of memory: %w", err)
-	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			return kb << 10, err
-		}
-	}
-	return 0, fmt.Errorf("process %d tells no peak of memory", pid)
 }

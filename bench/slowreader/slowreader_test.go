@@ -112,9 +112,9 @@ func TestTables(t *testing.T) {
 	}
 	for _, want := range []string{
 		"beside one reader of 47 MB (slow: 20 MB/s): median (least–most) of 2 rounds of 1s.",
-		"| forebay | slow | 30 (20–40) | 225 (150–300) | 1500 (1000–2000) | **1.50 (1.50–1.50)** |",
-		"| redis | stalled | 30 (20–40) | 250 (100–400) | 1500 (1000–2000) | **1.50 (1.00–2.00)** |",
-		"| through Forebay, cold: from Cassandra | 3.00 (2.00–4.00) | **2.00 (2.00–2.00)** | 61 (60–62) |",
+		"| forebay | slow | 30.0 (20.0–40.0) | 225 (150–300) | 1,500 (1,000–2,000) | **1.50** (1.50–1.50) |",
+		"| redis | stalled | 30.0 (20.0–40.0) | 250 (100–400) | 1,500 (1,000–2,000) | **1.50** (1.00–2.00) |",
+		"| through Forebay, cold: from Cassandra | 3.00 (2.00–4.00) | **2.00** (2.00–2.00) | 61.0 (60.0–62.0) |",
 		"| straight from Redis | 1.50 (1.00–2.00) | | |",
 	} {
 		if !strings.Contains(out.String(), want+"\n") {

@@ -3,32 +3,17 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
-)
 
-// spread writes the median of figures, and the least and the most in brackets.
-func spread(figures []float64, format string) string {
-	f := slices.Sorted(slices.Values(figures))
-	n := len(f)
-	return fmt.Sprintf(format+" ("+format+"–"+format+")", (f[(n-1)/2]+f[n/2])/2, f[0], f[n-1])
-}
+	"forebay/bench/figure"
+)
 
 // each makes one figure of each.
 func each[T any](list []T, figure func(T) float64) []float64 {
 	out := make([]float64, len(list))
 	for i, v := range list {
 		out[i] = figure(v)
-	}
-	return out
-}
-
-// over divides the figures of the same round.
-func over(a, b []float64) []float64 {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = a[i] / b[i]
 	}
 	return out
 }
@@ -46,8 +31,8 @@ func writeTables(w io.Writer, o options, all smalls, object objects) error {
 		idle := each(all[setting{target, "idle"}], p99)
 		for _, beside := range besides() {
 			l := all[setting{target, beside}]
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | **%s** |\n", target, beside,
-				spread(each(l, p50), "%.0f"), spread(each(l, p99), "%.0f"), spread(each(l, most), "%.0f"), spread(over(each(l, p99), idle), "%.2f"))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", target, beside,
+				figure.Of(each(l, p50)), figure.Of(each(l, p99)), figure.Of(each(l, most)), figure.Of(figure.Ratios(each(l, p99), idle)).Ratio())
 		}
 	}
 	if len(object.cold) > 0 {
@@ -60,9 +45,9 @@ func writeTables(w io.Writer, o options, all smalls, object objects) error {
 			list []reads
 		}{{"through Forebay, cold: from Cassandra", object.cold}, {"through Forebay, cached", object.warm}} {
 			t := each(row.list, seconds)
-			fmt.Fprintf(&b, "| %s | %s | **%s** | %s |\n", row.name, spread(t, "%.2f"), spread(over(t, direct), "%.2f"), spread(each(row.list, megabytes), "%.0f"))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", row.name, figure.Of(t), figure.Of(figure.Ratios(t, direct)).Ratio(), figure.Of(each(row.list, megabytes)))
 		}
-		fmt.Fprintf(&b, "| straight from Redis | %s | | |\n", spread(direct, "%.2f"))
+		fmt.Fprintf(&b, "| straight from Redis | %s | | |\n", figure.Of(direct))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
