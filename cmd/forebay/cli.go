@@ -26,7 +26,7 @@ type commands struct {
 	Serve    serveCmd    `cmd:"" help:"Serve Redis clients and HTTP until SIGINT or SIGTERM."`
 	Config   configCmd   `cmd:"" help:"Print an example, check a configuration, or show the effective one."`
 	Route    routeCmd    `cmd:"" help:"Tell which route serves a key and which query loads it."`
-	Load     loadCmd     `cmd:"" help:"Write NPY or NPZ files into Cassandra as samples."`
+	Load     loadCmd     `cmd:"" help:"Write NPY, NPZ or IDX files, folders of files, CSV or JSON lines into Cassandra: as samples, an object or rows of a table."`
 	Sessions sessionsCmd `cmd:"" help:"List, end or extend the training sessions of a running forebay."`
 	Health   healthCmd   `cmd:"" help:"Ask a running forebay whether it is ready."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -98,7 +98,7 @@ func wantEpochs(t *testing.T, out string) {
 }
 
 // told is the part of an event's line that these tests look at, beside a record's.
-type told struct{ Kind, Key, Session, Text string }
+type told struct{ Kind, Key, Session, Text, Reason string }
 
 // tellings are the events of some kind as Kafka has them.
 func tellings(t *testing.T, s *stream, kinds string) (list []told) {

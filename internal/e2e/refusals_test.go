@@ -38,6 +38,18 @@ func TestRefusals(t *testing.T) {
 			[]string{`route "scan": where: lacks shard of the partition key of samples`, `route "scan": where: lacks the clustering column idx`},
 		},
 		{
+			"a hash of columns that are not there",
+			setup{redis: plain.Addr, cassandra: addr, keyspace: keyspace, routes: `
+  - name: rows
+    key: "row:{split}:{idx:int}"
+    table: samples
+    where: {dataset: digits, split: "{split}", shard: "{idx / 1024}", idx: "{idx}"}
+    hash: [lable, data]
+`},
+			2,
+			[]string{`route "rows": hash: samples has no column lable; did you mean label\?`},
+		},
+		{
 			"five mistakes",
 			setup{redis: "nowhere", broker: "kafka", topic: "a topic", routes: `
   - name: a

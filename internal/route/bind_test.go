@@ -180,6 +180,16 @@ func TestBindRefuses(t *testing.T) {
 		{"no encode column", encode("npy", route.Field{Column: "date", DType: "u1"}), []string{"encode npy: samples has no column date; did you mean data?"}},
 		{"an array of a scalar", encode("npy", route.Field{Column: "label", DType: "u1"}), []string{"encode npy: column label is bigint and no array; leave out its dtype"}},
 		{
+			"no hash column", func(s *route.Spec) { s.Value, s.Hash = "", []string{"label", "date", "nothing"} },
+			[]string{"hash: samples has no column date; did you mean data?", "hash: samples has no column nothing"},
+		},
+		{
+			"a hash column without a form", func(s *route.Spec) {
+				s.Table, s.Value, s.Hash, s.Where, s.Key = "media.images", "", []string{"tags"}, where("id", "{id}"), "k:{id:uuid}"
+			},
+			[]string{"hash tags: is map<text, int>, which has no form as bytes; leave it out"},
+		},
+		{
 			"everything at once", func(s *route.Spec) {
 				s.Value, s.Where = "date", where("dataset", "m", "split", "{split}", "shrad", "{idx}")
 			},
