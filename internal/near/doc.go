@@ -8,7 +8,7 @@
 //
 //   - a PING that was sent within the last second was answered on the tracking connection;
 //   - nothing was flushed, and the tracking not lost, since the value was asked for (the epoch);
-//   - nobody's write of its key is on its way through this process (the fences);
+//   - nobody's write of its key has been on its way through this process since it was asked for (the fences, which remove it);
 //   - the time is not past what Redis said the key had left.
 //
 // # State of a key
@@ -41,10 +41,12 @@
 //  7. A token is taken while a fence is up. It never holds: A's GET may have been answered before the write.
 //  8. Insert and Fence at the same moment. (1) The insert, under the lock, finds its token good. (2) Fence raises the generation. (3) Fence waits for the lock
 //     to remove the entry. (4) The insert is done. (5) Fence removes it. With (2) before (1) nothing is inserted.
-//  9. Get and Fence at the same moment. (1) Get finds no fence. (2) B's Fence; B's write is forwarded. (3) Get returns the old value. A's GET had begun before B's
+//  9. Get and Fence at the same moment. (1) Get finds the entry. (2) B's Fence; B's write is forwarded. (3) Get returns the old value. A's GET had begun before B's
 //     write was acknowledged: either order is a right one.
 //  10. This process stands still. (1) It is stopped for a minute; F writes. (2) It goes on. (3) Get finds the last answered PING too old: a miss. The PING's
 //     successor is answered behind the invalidations.
+//  11. Insert and flush at the same moment. (1) The insert finds its token good. (2) FenceAll raises the epoch and finds nothing to remove. (3) The insert is done.
+//     (4) UnfenceAll. The entry is there, but of its token's epoch: Get does not take it.
 //
 // # Bounds
 //

@@ -122,6 +122,22 @@ func TestInterleavings(t *testing.T) {
 			c.Offer(0, k, []byte("v1"), tok)
 			f.answer(backend.NoExpiry)
 		}, ""},
+		{"7: and the TTL is told before the fence is gone", func(t *testing.T, c *near.Cache, f *fake) {
+			offer(c, "k", "v1")
+			c.Fence(0, k)
+			offer(c, "k", "v1")
+			f.answer(backend.NoExpiry)
+			wantMiss(t, c, "k")
+			c.Unfence(0, k)
+		}, ""},
+		{"7: and the same while everything is fenced", func(t *testing.T, c *near.Cache, f *fake) {
+			offer(c, "k", "v1")
+			c.FenceAll()
+			offer(c, "k", "v1")
+			f.answer(backend.NoExpiry)
+			wantMiss(t, c, "k")
+			c.UnfenceAll()
+		}, ""},
 		{"7: the token is taken while everything is fenced", func(t *testing.T, c *near.Cache, f *fake) {
 			offer(c, "k", "v1")
 			c.FenceAll()

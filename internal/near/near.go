@@ -102,9 +102,10 @@ func (c *Cache) Get(db int, key []byte) (reply []byte, ok bool) {
 		return nil, false
 	}
 	p := c.place(db, key)
-	// The words are read before the entry: an entry found afterwards that is of this epoch was not dropped when they were read.
+	// The epoch is read before the entry. An entry's own was read while no fence was up, so that none is found while all are fenced. Of a key that is
+	// fenced there is no entry: Fence has removed it, and none is inserted.
 	epoch := c.epoch.Load()
-	if now := c.opt.Now(); !fenced(epoch) && !fenced(c.word(p).Load()) && now < c.until.Load() {
+	if now := c.opt.Now(); now < c.until.Load() {
 		if e, ok := c.shelf.Load().GetIfPresent(p.id); ok && e.is(db, key) && e.epoch == epoch && now < e.expires {
 			c.counts.of(p).hits.Add(1)
 			return e.reply, true

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"forebay/backend"
@@ -186,67 +183,5 @@ func TestHealth(t *testing.T) {
 	c.Close()
 	if got := c.Health(); got != "off: closed" || !f.closed {
 		t.Error(got)
-	}
-}
-
-// Writers, readers and the stream all at once: with the race detector, and against the one rule that can be checked from outside. Each key has a version
-// that only grows; a reader's Get may not give an older one than was acknowledged before it began.
-func TestWritersSeeTheirWrites(t *testing.T) {
-	const keys, rounds = 8, 4000
-	c, f := connected(t)
-	f.auto = true
-	var redis [keys]struct {
-		sync.Mutex
-		version int64 // what "Redis" holds
-		acked   atomic.Int64
-	}
-	var wg sync.WaitGroup
-	for g := range 4 {
-		r := rand.New(rand.NewPCG(uint64(g), 7))
-		wg.Go(func() {
-			for range rounds {
-				i := r.IntN(keys)
-				k, row := []byte{'k', byte('0' + i)}, &redis[i]
-				switch r.IntN(10) {
-				case 0: // a client's write
-					all := r.IntN(8) == 0
-					if all {
-						c.FenceAll()
-					} else {
-						c.Fence(0, k)
-					}
-					row.Lock()
-					row.version++
-					row.acked.Store(row.version)
-					row.Unlock()
-					if all {
-						c.UnfenceAll()
-					} else {
-						c.Unfence(0, k)
-					}
-				default: // a client's read
-					least := row.acked.Load()
-					tok := c.Token(0, k)
-					reply, ok := c.Get(0, k)
-					if !ok {
-						row.Lock()
-						v := row.version
-						row.Unlock()
-						c.Offer(0, k, fmt.Append(nil, v), tok)
-						continue
-					}
-					var n int
-					var v int64
-					if _, err := fmt.Sscanf(string(reply), "$%d\r\n%d", &n, &v); err != nil || v < least {
-						t.Errorf("key %d: got version %d, %v; %d was acknowledged before", i, v, err, least)
-						return
-					}
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if s := c.Stats(); s.Hits < rounds/4 || s.Inserts == 0 {
-		t.Errorf("little was tried: %+v", s)
 	}
 }
