@@ -100,6 +100,9 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 		s.leaveOwn()
 		s.append(frame, s.push(infoReply, cmd, 1))
 		s.slot().more = &detail{keys: copyWords(args[1:])}
+	case pubsub:
+		s.leaveOwn()
+		s.askPubSub(cmd, frame, args)
 	default:
 		s.leaveOwn()
 		s.forward(cmd, frame, args)

@@ -25,6 +25,7 @@ const (
 	ownForever              // changes its connection for good: the connection is the client's own from here on
 	relayed                 // its replies are no longer one a command: what comes is passed on as it is
 	info                    // INFO: forwarded, with a section added
+	pubsub                  // PUBSUB: forwarded, Forebay's own subscriptions left out
 )
 
 // readOp is a read that loads what is missing.
@@ -80,7 +81,7 @@ var classes = map[string]class{
 	"monitor": relayed, "sync": relayed, "psync": relayed,
 	"asking": ownForever, "readonly": ownForever, "readwrite": ownForever,
 	"replconf": ownForever, // REPLCONF ACK has no reply: whoever comes behind it would get another's
-	"info":     info,
+	"info":     info, "pubsub": pubsub,
 }
 
 var readOps = map[string]readOp{

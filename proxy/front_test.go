@@ -173,6 +173,7 @@ type options struct {
 	wrap      func(*front) backend.Store // the engine's store, where it is not Redis's own client
 	tracker   backend.Tracker            // of a near copy; nil: none
 	routes    []route.Spec               // beside t and h
+	patterns  func() int
 }
 
 func start(t testing.TB, o options) *front {
@@ -221,7 +222,7 @@ func start(t testing.TB, o options) *front {
 	f.server, err = proxy.New(proxy.Options{
 		Pool: pool, Engine: engine, Near: f.near, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
 		Limits: limits, Budget: 3 * time.Second, StoreBudget: time.Second,
-		MayRead: o.mayRead, Permits: f.store.Permits,
+		MayRead: o.mayRead, Patterns: o.patterns, Permits: f.store.Permits,
 		Info: func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
 	})
 	must(t, err)

@@ -88,6 +88,8 @@ func (s *session) take(seq uint64, sl *slot, b []byte) {
 		s.takeExec(seq, sl, b)
 	case infoReply:
 		s.finish(seq, sl, s.srv.addInfo(b, sl.more.keys))
+	case alteredReply:
+		s.finish(seq, sl, sl.more.alter(b))
 	case logReply:
 		s.log(sl.more.log, b)
 		s.finish(seq, sl, b)

@@ -39,7 +39,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Options of a Server. All but TLS, Info and Log are needed.
+// Options of a Server. All but TLS, Info, Patterns, Sessions and Log are needed.
 type Options struct {
 	Pool     *wire.Pool
 	Engine   *cache.Engine
@@ -59,7 +59,9 @@ type Options struct {
 	// would be loaded before the command is sent. It is concurrent and may block within ctx; args are borrowed. nil: nothing is loaded for such users.
 	Permits func(ctx context.Context, user string, args [][]byte) (bool, error)
 	// Info appends the lines of INFO's "# Forebay" section, each with CRLF.
-	Info     func(b []byte) []byte
+	Info func(b []byte) []byte
+	// Patterns is how many patterns Forebay itself is subscribed to in Redis just now; nil: none.
+	Patterns func() int
 	Sessions Sessions // nil: none are followed
 	// AfterUse are the routes whose values are given back after use: their fills are remembered.
 	AfterUse []string
@@ -105,6 +107,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Info == nil {
 		o.Info = func(b []byte) []byte { return b }
+	}
+	if o.Patterns == nil {
+		o.Patterns = func() int { return 0 }
 	}
 	s := &Server{
 		opts: o, log: o.Log, sessions: map[*session]struct{}{},

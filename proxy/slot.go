@@ -10,14 +10,15 @@ import (
 type kind uint8
 
 const (
-	plain      kind = iota // passed on as they are
-	readOne                // a read of one key
-	readMany               // MGET
-	execReply              // EXEC: absent reads are patched
-	infoReply              // INFO: a section is added
-	helloReply             // HELLO: the client's own id is put in
-	logReply               // PUBLISH of a training message: put on the stream
-	subReply               // confirmations of (un)subscriptions
+	plain        kind = iota // passed on as they are
+	readOne                  // a read of one key
+	readMany                 // MGET
+	execReply                // EXEC: absent reads are patched
+	infoReply                // INFO: a section is added
+	helloReply               // HELLO: the client's own id is put in
+	logReply                 // PUBLISH of a training message: put on the stream
+	subReply                 // confirmations of (un)subscriptions
+	alteredReply             // what more.alter makes of it
 )
 
 // state of a slot.
@@ -62,6 +63,7 @@ type detail struct {
 	all        bool         // subReply: UNSUBSCRIBE without arguments
 	log        *message     // logReply
 	then       func()       // helloReply: what to do once it was no error
+	alter      editor       // alteredReply
 }
 
 // keepBuffer is the most that a slot keeps of a buffer for its next use.

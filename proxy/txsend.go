@@ -56,7 +56,7 @@ func (s *session) gather(first, rest []byte) (used int, wait bool) {
 
 // stateless tells whether a command queued in a transaction leaves its connection as it was. What blocks does not block there.
 func stateless(cmd *command) bool {
-	return cmd.class == shared || cmd.class == info || cmd.class == blocking && cmd.name != "debug" && cmd.name != "script"
+	return cmd.class == shared || cmd.class == info || cmd.class == pubsub || cmd.class == blocking && cmd.name != "debug" && cmd.name != "script"
 }
 
 // sendTx sends a complete transaction: body is what follows MULTI, EXEC included. What must be loaded first is, and what the commands may write

@@ -48,6 +48,7 @@ func (w *Watcher) session(ctx context.Context) error {
 	s := &session{w: w, sub: client.Subscribe(ctx), marks: make(chan mark, 1)}
 	// Reading is not cut by a context, only by the connection's end.
 	defer context.AfterFunc(ctx, func() { _ = s.sub.Close() })()
+	defer w.patterns.Store(0)
 	if err := s.subscribe(ctx); err != nil {
 		return err
 	}
@@ -77,6 +78,7 @@ func (s *session) subscribe(ctx context.Context) error {
 	if err := s.confirm(ctx, len(patterns)); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
+	s.w.patterns.Store(int32(len(patterns)))
 	if err := s.sub.Subscribe(ctx, s.w.marker); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}

@@ -65,6 +65,7 @@ type Watcher struct {
 	proved  bool      // notifications came and none was missing, so the flags must be right
 	quiet   bool      // it has been logged that marks are refused
 
+	patterns  atomic.Int32 // that it is subscribed to
 	lastHeard atomic.Int64 // Unix nanoseconds; at first the beginning of Watch
 	recording sync.Mutex   // reader and auditor both record
 
@@ -124,6 +125,9 @@ func (w *Watcher) Healthy() error {
 	defer w.mu.Unlock()
 	return w.health
 }
+
+// Patterns is how many patterns the watcher is subscribed to just now, which PUBSUB NUMPAT counts.
+func (w *Watcher) Patterns() int { return int(w.patterns.Load()) }
 
 // run holds one session after another.
 func (w *Watcher) run(ctx context.Context) {

@@ -172,6 +172,9 @@ func TestARestartSetsTheFlagsAgain(t *testing.T) {
 		soon(t, "not healthy", func() bool { return w.Healthy() != nil })
 		s.Start()
 		soon(t, "healthy", healthy(w))
+		if n := s.Do(t, "pubsub", "numpat"); n != int64(w.Patterns()) || n == int64(0) {
+			t.Errorf("%d patterns are told, redis counts %v", w.Patterns(), n)
+		}
 		if missing := strings.Trim("Exeg", flags(t, s)); missing != "" {
 			t.Errorf("flags lack %q", missing)
 		}
@@ -201,6 +204,9 @@ func TestAWatcherThatBeginsWithoutRedis(t *testing.T) {
 	s.Kill()
 	soon(t, "not healthy", func() bool { return w.Healthy() != nil })
 	w.Close()
+	if n := w.Patterns(); n != 0 {
+		t.Errorf("%d patterns of a watcher that is closed", n)
+	}
 	if g := r.all(event.Gap, event.NoReason); len(g) != 2 || !strings.Contains(g[1].Error, "ended") {
 		t.Errorf("gaps after a close while it could not hear: %+v", g)
 	}

@@ -126,6 +126,14 @@ func (n *node) startWatcher(ctx context.Context) error {
 	return nil
 }
 
+// patterns is how many patterns the watcher is subscribed to.
+func (n *node) patterns() int {
+	if n.watcher == nil {
+		return 0
+	}
+	return n.watcher.Patterns()
+}
+
 // recordEviction adds the route, and leaves out the watcher's own keys.
 func (n *node) recordEviction(ev *event.Event) {
 	if strings.HasPrefix(string(ev.Key), "__forebay:") {
