@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,6 +28,7 @@ type Options struct {
 type run struct {
 	Options
 	tests    tests
+	inTurn   []string // files whose sides are not run at once
 	state    *state
 	expected []Expected
 }
@@ -43,7 +45,7 @@ func Suite(ctx context.Context, o Options) (err error) {
 	if r.expected, err = ParseExpected(text); err != nil {
 		return err
 	}
-	if r.Files, err = chosen(o.Files); err != nil {
+	if err := r.choose(); err != nil {
 		return err
 	}
 	if r.tests, err = prepareTests(ctx); err != nil {
@@ -69,18 +71,27 @@ func Suite(ctx context.Context, o Options) (err error) {
 	return t.end()
 }
 
-// chosen checks the names; none are all.
-func chosen(names []string) ([]string, error) {
-	all, err := lines("pytest/files.txt")
-	if err != nil || len(names) == 0 {
-		return all, err
+// choose checks the files' names; none are all.
+func (r *run) choose() error {
+	list, err := lines("pytest/files.txt")
+	if err != nil {
+		return err
 	}
-	for _, name := range names {
-		if !slices.Contains(all, name) {
-			return nil, fmt.Errorf("file %s is none of pytest/files.txt", name)
+	for i, line := range list {
+		var inTurn bool
+		if list[i], inTurn = strings.CutSuffix(line, " in turn"); inTurn {
+			r.inTurn = append(r.inTurn, list[i])
 		}
 	}
-	return names, nil
+	for _, name := range r.Files {
+		if !slices.Contains(list, name) {
+			return fmt.Errorf("file %s is none of pytest/files.txt", name)
+		}
+	}
+	if len(r.Files) == 0 {
+		r.Files = list
+	}
+	return nil
 }
 
 // row is one line of the table and what is told after it.
@@ -98,7 +109,7 @@ type row struct {
 func (r *run) file(ctx context.Context, file string, protocol int) (row, error) {
 	began := time.Now()
 	w := row{file: file, protocol: protocol}
-	err := r.both(ctx, func(ctx context.Context, name string, open func() (*side, error)) error {
+	err := r.both(ctx, file, func(ctx context.Context, name string, open func() (*side, error)) error {
 		if _, err := os.Stat(r.state.path(file, name, protocol)); err == nil {
 			return nil // an interrupted run got so far
 		}
@@ -116,7 +127,7 @@ func (r *run) file(ctx context.Context, file string, protocol int) (row, error) 
 	if len(w.straight) == 0 {
 		return w, fmt.Errorf("run %s: no test of it ended", file)
 	}
-	again, err := r.again(ctx, Doubtful(w.straight, w.through), protocol)
+	again, err := r.again(ctx, file, Doubtful(w.straight, w.through), protocol)
 	if err != nil {
 		return w, err
 	}
@@ -134,8 +145,8 @@ func (r *run) file(ctx context.Context, file string, protocol int) (row, error) 
 	return w, nil
 }
 
-// again runs each test alone, on both sides at once, with new servers.
-func (r *run) again(ctx context.Context, doubtful []string, protocol int) (map[string]Pair, error) {
+// again runs each test of a file alone, on both sides, with new servers.
+func (r *run) again(ctx context.Context, of string, doubtful []string, protocol int) (map[string]Pair, error) {
 	pairs := map[string]Pair{}
 	dir, err := os.MkdirTemp("", "forebay-compat-again-")
 	if err != nil {
@@ -145,7 +156,7 @@ func (r *run) again(ctx context.Context, doubtful []string, protocol int) (map[s
 	s := &state{dir: dir}
 	for i, test := range doubtful {
 		file := fmt.Sprint(i)
-		err := r.both(ctx, func(ctx context.Context, name string, open func() (*side, error)) error {
+		err := r.both(ctx, file, func(ctx context.Context, name string, open func() (*side, error)) error {
 			return r.on(ctx, open, protocol, test, s.path(file, name, protocol))
 		})
 		if err != nil {
@@ -164,12 +175,22 @@ func (r *run) again(ctx context.Context, doubtful []string, protocol int) (map[s
 	return pairs, nil
 }
 
-// both calls do for each side, at once. The first error ends the other.
-func (r *run) both(ctx context.Context, do func(ctx context.Context, name string, open func() (*side, error)) error) error {
+// both calls do for each side, at once unless the file's are to take turns. The first error ends the other.
+func (r *run) both(ctx context.Context, file string, do func(ctx context.Context, name string, open func() (*side, error)) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 2)
-	call := func(name string, open func() (*side, error)) { ended <- do(ctx, name, open) }
+	turn := make(chan struct{}, 2)
+	turn <- struct{}{}
+	if !slices.Contains(r.inTurn, file) {
+		turn <- struct{}{}
+	}
+	call := func(name string, open func() (*side, error)) {
+		<-turn
+		err := do(ctx, name, open)
+		turn <- struct{}{}
+		ended <- err
+	}
 	go call(straightName, func() (*side, error) { return openStraight(ctx) })
 	go call(throughName, func() (*side, error) { return openThrough(ctx, r.Forebay, unmatched) })
 	var first error

@@ -1,9 +1,31 @@
-"""A pytest plugin that writes a line of JSON for each test as it ends: its id, its outcome, and why it is not "passed"."""
+"""A pytest plugin that writes a line of JSON for each test as it ends: its id, its outcome, and why it is not "passed".
+
+Some tests connect to Redis's usual port, whatever URL the suite is given. They are led to that URL's server: else they would
+find nothing, or somebody's Redis.
+"""
 
 import json
 import os
+import socket
+from urllib.parse import urlparse
 
 ended = {}
+
+
+class Socket(socket.socket):
+    """A socket that takes port 6379 of this machine for the server under test."""
+
+    server = None
+
+    def connect(self, address):
+        if isinstance(address, tuple) and address[1] == 6379 and address[0] in ("127.0.0.1", "::1", "localhost"):
+            address = (address[0], self.server, *address[2:])
+        return super().connect(address)
+
+
+def pytest_configure(config):
+    Socket.server = urlparse(config.getoption("--redis-url")).port
+    socket.socket = Socket
 
 
 def verdict(report):
