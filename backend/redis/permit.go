@@ -6,12 +6,15 @@ import (
 	"slices"
 )
 
-// Permits tells whether the user ("" for one that has not authenticated) may run the command, words and keys. It errs towards no: a
-// server before Redis 7 cannot be asked. An error means that Redis did not answer, or refuses to tell Forebay's user.
+// Permits tells whether the user ("" for one that has not authenticated) may run the command, words and keys. It errs towards no: Redis 6
+// cannot be asked. A server that knows no users lets everybody do everything. An error means that Redis did not answer, or refuses to tell Forebay's user.
 func (c *Client) Permits(ctx context.Context, user string, args [][]byte) (bool, error) {
 	if user == "" {
 		user = defaultUser
 		v, err := c.ask(ctx, "acl", "getuser", user)
+		if isReply(err) && isUnknown(err) {
+			return true, nil
+		}
 		if err != nil {
 			return false, fmt.Errorf("read the rights of user %q: %w", user, err)
 		}

@@ -78,10 +78,11 @@ func (f *forebay) peak(t testing.TB) int64 {
 // TestObjects reads a value of 47 MB by ten clients at once, cold and cached, and with Redis gone.
 func TestObjects(t *testing.T) {
 	t.Parallel()
-	var want, small []byte
+	var want, mid, small []byte
 	s := newStack(t, func(s *setup) {
 		s.routes = objectRoutes
 		want = storeObject(t, s.cassandra, s.keyspace, "big", 47<<20)
+		mid = storeObject(t, s.cassandra, s.keyspace, "mid", 1<<20)
 		small = storeObject(t, s.cassandra, s.keyspace, "small", 100_000)
 	})
 	sum := crc32.ChecksumIEEE(want)
@@ -122,6 +123,19 @@ func TestObjects(t *testing.T) {
 	must(t, c.Del(t.Context(), "whole:big").Err())
 	if b, err := c.GetRange(t.Context(), "whole:big", 1<<20, 1<<20+9).Result(); err != nil || b != string(want[1<<20:1<<20+10]) {
 		t.Errorf("getrange of a cold object: %q, %v", b, err)
+	}
+	if n, err := c.Eval(t.Context(), "return redis.call('STRLEN',KEYS[1])", []string{"whole:mid"}).Int(); n != len(mid) || err != nil {
+		t.Errorf("a script with a cold object: %d, %v", n, err)
+	}
+	must(t, c.Del(t.Context(), "whole:mid").Err())
+	cmds, err := c.TxPipelined(t.Context(), func(p goredis.Pipeliner) error {
+		p.Get(t.Context(), "whole:small")
+		p.Get(t.Context(), "whole:mid")
+		p.GetRange(t.Context(), "whole:mid", 5, 9)
+		return nil
+	})
+	if err != nil || cmds[1].(*goredis.StringCmd).Val() != string(mid) || cmds[2].(*goredis.StringCmd).Val() != string(mid[5:10]) {
+		t.Errorf("a transaction with a cold object: %v", err)
 	}
 	if err := c.Get(t.Context(), "whole:none").Err(); !errors.Is(err, goredis.Nil) {
 		t.Errorf("an object that is not there: %v", err)
