@@ -41,7 +41,7 @@ func (s *session) gather(first, rest []byte) (used int, wait bool) {
 		n += size
 		if cmd.class == exec {
 			if !cmd.arityOK(len(args)) {
-				return 0, false // it leaves the connection in the transaction
+				return 0, false // Redis will refuse it
 			}
 			break
 		}
@@ -127,7 +127,8 @@ func (s *session) queue(cmd *command, frame []byte, args [][]byte) {
 			s.exec(cmd, frame, args)
 			return
 		}
-		s.tx.bad = true
+		s.tx = nil // refused, and Redis discards the transaction
+		s.pins.watching = false
 	case discard:
 		if cmd.arityOK(len(args)) {
 			s.tx = nil
@@ -173,12 +174,11 @@ func (s *session) exec(cmd *command, frame []byte, args [][]byte) {
 	}
 }
 
-// discarded answers the EXEC in whose place a DISCARD was sent: b is its reply. Whose user may not DISCARD is still in the transaction: that connection
-// is of no use to anyone.
+// discarded answers the EXEC in whose place a DISCARD was sent: b is its reply. Whose user may EXEC and not DISCARD is still in the transaction, and
+// whoever gets the connection next would be too: it is closed.
 func (s *session) discarded(seq uint64, sl *slot, b []byte) {
-	if bytes.HasPrefix(b, []byte("-NOPERM")) {
-		s.drop(nil)
-		return
+	if bytes.HasPrefix(b, []byte("-NOPERM")) && s.up != nil {
+		s.up.Close()
 	}
 	s.finish(seq, sl, sl.more.tx.abort)
 }
