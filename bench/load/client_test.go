@@ -37,9 +37,9 @@ func dial(t *testing.T, addr string, o load.Options) *load.Client {
 func TestRedisAnswersWhatIsCounted(t *testing.T) {
 	redis := testkit.Redis(t)
 	keys := load.Keys{Prefix: "k:", First: 1000, Count: 300}
-	for _, size := range []int{0, 1, 100, 3136, 1 << 20} {
+	for _, size := range []int{0, 100, 300 << 10} {
 		keys.Prefix = fmt.Sprintf("k%d:", size)
-		if size == 1<<20 {
+		if size > 100 {
 			keys.Count = 3
 		}
 		if err := load.Fill(t.Context(), redis.Addr, keys, size); err != nil {
