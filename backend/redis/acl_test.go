@@ -82,9 +82,9 @@ func TestAuthenticate(t *testing.T) {
 	s.Do(t, "acl", "setuser", "bob", "off", ">secret")
 	s.Do(t, "acl", "setuser", "forebay", "on", ">own", "allkeys", "allcommands", "allchannels")
 	s.Do(t, "config", "set", "requirepass", "admin")
-	c := redis.Open(redis.Options{Addr: s.Addr, Username: "forebay", Password: "own", Log: logTo(t)})
+	c := redis.Open(redis.Options{Addr: s.Addr, Username: "forebay", Password: "own", Log: testkit.Log(t)})
 	t.Cleanup(c.Close)
-	soon(t, "redis is up", c.Up)
+	testkit.Soon(t, "redis is up", c.Up)
 	tests := []struct {
 		user, pass string
 		want       error
@@ -108,7 +108,7 @@ func TestAuthenticate(t *testing.T) {
 	}
 	wrong := redis.Open(redis.Options{Addr: s.Addr, Username: "forebay", Password: "old"})
 	t.Cleanup(wrong.Close)
-	soon(t, "a wrong password of our own is redis being down, with the reason", func() bool {
+	testkit.Soon(t, "a wrong password of our own is redis being down, with the reason", func() bool {
 		return !wrong.Up() && strings.Contains(wrong.Err().Error(), "WRONGPASS")
 	})
 	s.Kill()

@@ -3,7 +3,6 @@ package redis_test
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -19,26 +18,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// soon waits until ok holds, or fails the test.
-func soon(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
-	defer deadline.Stop()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("never: %s", what)
-		case <-look.C:
-		}
-	}
-}
-
 // open opens a client on a server and closes it with the test.
 func open(t *testing.T, network, addr string) *redis.Client {
 	t.Helper()
-	c := redis.Open(redis.Options{Network: network, Addr: addr, Log: logTo(t)})
+	c := redis.Open(redis.Options{Network: network, Addr: addr, Log: testkit.Log(t)})
 	t.Cleanup(c.Close)
 	return c
 }
@@ -46,12 +29,8 @@ func open(t *testing.T, network, addr string) *redis.Client {
 func openUp(t *testing.T, s *testkit.RedisServer) *redis.Client {
 	t.Helper()
 	c := open(t, s.Network, s.Addr)
-	soon(t, "redis is up", c.Up)
+	testkit.Soon(t, "redis is up", c.Up)
 	return c
-}
-
-func logTo(t *testing.T) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // buffer is a log that can be read while it is written.

@@ -32,7 +32,7 @@ func TestStoreOnRedisBySocket(t *testing.T) {
 func TestStoreOnMiniredis(t *testing.T) {
 	m := miniredis.RunT(t)
 	c := open(t, "tcp", m.Addr())
-	soon(t, "redis is up", c.Up)
+	testkit.Soon(t, "redis is up", c.Up)
 	storetest.Run(t, storetest.Target{Store: c, Network: "tcp", Addr: m.Addr()})
 }
 
@@ -54,12 +54,12 @@ func TestARedisThatIsDownIsAnOrdinaryState(t *testing.T) {
 	if err := get(t.Context(), c); !errors.Is(err, backend.ErrStoreDown) {
 		t.Errorf("get before any probe: %v", err)
 	}
-	soon(t, "the client knows that redis is down", func() bool { return c.Err() != nil && strings.Contains(c.Err().Error(), "refused") })
+	testkit.Soon(t, "the client knows that redis is down", func() bool { return c.Err() != nil && strings.Contains(c.Err().Error(), "refused") })
 	if err := fill(c); !errors.Is(err, backend.ErrStoreDown) || c.Up() {
 		t.Errorf("fill while down: %v, up %t", err, c.Up())
 	}
 	s.Start()
-	soon(t, "redis is up", c.Up)
+	testkit.Soon(t, "redis is up", c.Up)
 	if err := errors.Join(fill(c), get(t.Context(), c), c.Err()); err != nil {
 		t.Errorf("after it came: %v", err)
 	}
@@ -68,9 +68,9 @@ func TestARedisThatIsDownIsAnOrdinaryState(t *testing.T) {
 		if err := get(t.Context(), c); !errors.Is(err, backend.ErrStoreDown) {
 			t.Errorf("get after a kill: %v", err)
 		}
-		soon(t, "redis is down", func() bool { return !c.Up() })
+		testkit.Soon(t, "redis is down", func() bool { return !c.Up() })
 		s.Start()
-		soon(t, "redis is up again", c.Up)
+		testkit.Soon(t, "redis is up again", c.Up)
 		if err := errors.Join(fill(c), get(t.Context(), c)); err != nil {
 			t.Errorf("after a restart: %v", err)
 		}
@@ -93,7 +93,7 @@ func TestAStoppedRedisIsDownAndCallsEndInTime(t *testing.T) {
 	if took := time.Since(began); took > 600*time.Millisecond {
 		t.Errorf("a get with a deadline of 100 ms took %v", took)
 	}
-	soon(t, "redis is down", func() bool { return !c.Up() })
+	testkit.Soon(t, "redis is down", func() bool { return !c.Up() })
 	began = time.Now()
 	for range 100 {
 		if err := get(t.Context(), c); !errors.Is(err, backend.ErrStoreDown) {
@@ -104,7 +104,7 @@ func TestAStoppedRedisIsDownAndCallsEndInTime(t *testing.T) {
 		t.Errorf("100 gets while down took %v", took)
 	}
 	s.Resume()
-	soon(t, "redis is up", c.Up)
+	testkit.Soon(t, "redis is up", c.Up)
 	if err := get(t.Context(), c); err != nil {
 		t.Errorf("after it went on: %v", err)
 	}
@@ -127,11 +127,11 @@ func TestChangesAreToldInOrder(t *testing.T) {
 			return fmt.Sprint(told) == fmt.Sprint(want)
 		}
 	}
-	soon(t, "told of up", heard(true))
+	testkit.Soon(t, "told of up", heard(true))
 	s.Kill()
-	soon(t, "told of down", heard(true, false))
+	testkit.Soon(t, "told of down", heard(true, false))
 	s.Start()
-	soon(t, "told of up again", heard(true, false, true))
+	testkit.Soon(t, "told of up again", heard(true, false, true))
 	late := make(chan bool, 8)
 	c.OnChange(func(up bool) { late <- up })
 	if up := <-late; !up {

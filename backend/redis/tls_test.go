@@ -28,20 +28,20 @@ func TestTLS(t *testing.T) {
 	s := testkit.Redis(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", cert, "--tls-key-file", cert,
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
 	addr := "127.0.0.1:" + strconv.Itoa(port)
-	c := redis.Open(redis.Options{Addr: addr, TLS: &tls.Config{RootCAs: roots}, Log: logTo(t)})
+	c := redis.Open(redis.Options{Addr: addr, TLS: &tls.Config{RootCAs: roots}, Log: testkit.Log(t)})
 	t.Cleanup(c.Close)
-	soon(t, "redis is up", c.Up)
+	testkit.Soon(t, "redis is up", c.Up)
 	if err := errors.Join(fill(c), get(t.Context(), c)); err != nil {
 		t.Error(err)
 	}
 	w, r := watch(t, c, redis.Manage)
-	soon(t, "healthy", healthy(w))
+	testkit.Soon(t, "healthy", healthy(w))
 	s.Do(t, "set", "k2", "v")
 	s.Do(t, "del", "k2")
-	soon(t, "heard over tls", func() bool { return len(r.all(event.Evict, event.Deleted)) == 1 })
+	testkit.Soon(t, "heard over tls", func() bool { return len(r.all(event.Evict, event.Deleted)) == 1 })
 	unknown := redis.Open(redis.Options{Addr: addr, TLS: &tls.Config{}})
 	t.Cleanup(unknown.Close)
-	soon(t, "an unknown certificate is refused", func() bool { return strings.Contains(unknown.Err().Error(), "certificate") })
+	testkit.Soon(t, "an unknown certificate is refused", func() bool { return strings.Contains(unknown.Err().Error(), "certificate") })
 }
 
 // certificate makes a self-signed certificate for 127.0.0.1 and returns a file with it and its key.

@@ -84,11 +84,11 @@ func TestTrackerTellsOfItsPrefixesOnly(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, s := track(t, openUp(t, server), tt.prefixes...)
-			soon(t, "tracking", func() bool { return s.count("tracking") == 1 })
+			testkit.Soon(t, "tracking", func() bool { return s.count("tracking") == 1 })
 			for _, k := range []string{"a:1", "a:b:1", "b1", "c1", "b-last"} {
 				server.Do(t, "SET", k, "v")
 			}
-			soon(t, "the last change is told", func() bool { return s.count("changed b-last") == 1 })
+			testkit.Soon(t, "the last change is told", func() bool { return s.count("changed b-last") == 1 })
 			total := 1
 			for _, k := range tt.want {
 				if s.count("changed "+k) != 1 {
@@ -99,7 +99,7 @@ func TestTrackerTellsOfItsPrefixesOnly(t *testing.T) {
 			if n := s.count("changed"); n != total {
 				t.Errorf("%d changes told, want %d", n, total)
 			}
-			soon(t, "a PING is answered", func() bool { return s.count("alive") > 0 })
+			testkit.Soon(t, "a PING is answered", func() bool { return s.count("alive") > 0 })
 		})
 	}
 }
@@ -114,7 +114,7 @@ func TestTrackerAsksInEachDatabase(t *testing.T) {
 	}
 	server.Do(t, "SET", "forever", "v")
 	tr, s := track(t, c)
-	soon(t, "tracking", func() bool { return tr.AskTTL(0, []byte("none"), 1) })
+	testkit.Soon(t, "tracking", func() bool { return tr.AskTTL(0, []byte("none"), 1) })
 	for ticket, q := range []struct {
 		db  int
 		key string
@@ -123,7 +123,7 @@ func TestTrackerAsksInEachDatabase(t *testing.T) {
 			t.Fatal("not asked")
 		}
 	}
-	soon(t, "the last answer", func() bool { _, ok := s.ttl(7); return ok })
+	testkit.Soon(t, "the last answer", func() bool { _, ok := s.ttl(7); return ok })
 	for ticket, want := range []time.Duration{
 		1: backend.NoKey, 2: time.Hour, 3: 2 * time.Hour, 4: backend.NoExpiry, 5: backend.NotTold, 6: time.Hour, 7: backend.NoKey,
 	} {
@@ -136,15 +136,15 @@ func TestTrackerAsksInEachDatabase(t *testing.T) {
 func TestTrackerTakesManyKeysAtOnce(t *testing.T) {
 	server := testkit.Redis(t)
 	_, s := track(t, openUp(t, server), "key:")
-	soon(t, "tracking", func() bool { return s.count("tracking") == 1 })
+	testkit.Soon(t, "tracking", func() bool { return s.count("tracking") == 1 })
 	server.Do(t, "EVAL", "for i=1,5000 do redis.call('SET','key:'..i,'v') end", 0)
-	soon(t, "all are told", func() bool { return s.count("changed key:") == 5000 })
+	testkit.Soon(t, "all are told", func() bool { return s.count("changed key:") == 5000 })
 	server.Do(t, "FLUSHALL")
-	soon(t, "a flush is told", func() bool { return s.count("flushed") == 1 })
+	testkit.Soon(t, "a flush is told", func() bool { return s.count("flushed") == 1 })
 
 	// More than is taken at once is as a connection lost: nothing is believed any more.
 	server.Do(t, "EVAL", "for i=1,200 do redis.call('SET','key:'..string.rep('x',100000)..i,'v') end", 0)
-	soon(t, "tracked anew", func() bool { return s.count("tracking") == 2 })
+	testkit.Soon(t, "tracked anew", func() bool { return s.count("tracking") == 2 })
 	if n := s.count("lost (refused false): follow changes in redis: more than 16 MiB"); n != 1 {
 		t.Errorf("lost %d times", n)
 	}
@@ -153,16 +153,16 @@ func TestTrackerTakesManyKeysAtOnce(t *testing.T) {
 func TestTrackerComesBack(t *testing.T) {
 	server := testkit.Redis(t)
 	tr, s := track(t, openUp(t, server))
-	soon(t, "tracking", func() bool { return s.count("tracking") == 1 })
+	testkit.Soon(t, "tracking", func() bool { return s.count("tracking") == 1 })
 	server.Stop()
-	soon(t, "lost", func() bool { return s.count("lost") > 0 })
+	testkit.Soon(t, "lost", func() bool { return s.count("lost") > 0 })
 	if tr.AskTTL(0, []byte("k"), 1) {
 		t.Error("asked though nothing is tracked")
 	}
 	server.Start()
-	soon(t, "tracking", func() bool { return s.count("tracking") == 2 })
+	testkit.Soon(t, "tracking", func() bool { return s.count("tracking") == 2 })
 	server.Do(t, "SET", "k", "v")
-	soon(t, "told", func() bool { return s.count("changed k") == 1 })
+	testkit.Soon(t, "told", func() bool { return s.count("changed k") == 1 })
 }
 
 func TestTrackerIsAnOrdinaryUser(t *testing.T) {
@@ -171,19 +171,19 @@ func TestTrackerIsAnOrdinaryUser(t *testing.T) {
 	server.Do(t, "ACL", "SETUSER", "maynot", "on", ">p", "~*", "+@all", "-client")
 	server.Do(t, "ACL", "SETUSER", "nottl", "on", ">p", "~*", "+@all", "-pttl")
 	as := func(user, pass string) (*redis.Tracker, *stream) {
-		c := redis.Open(redis.Options{Network: server.Network, Addr: server.Addr, Username: user, Password: pass, Log: logTo(t)})
+		c := redis.Open(redis.Options{Network: server.Network, Addr: server.Addr, Username: user, Password: pass, Log: testkit.Log(t)})
 		t.Cleanup(c.Close)
 		return track(t, c)
 	}
 	_, s := as("may", "p")
-	soon(t, "tracking", func() bool { return s.count("tracking") == 1 })
+	testkit.Soon(t, "tracking", func() bool { return s.count("tracking") == 1 })
 	_, s = as("maynot", "p")
-	soon(t, "refused", func() bool { return s.count("lost (refused true): follow changes in redis: NOPERM") == 1 })
+	testkit.Soon(t, "refused", func() bool { return s.count("lost (refused true): follow changes in redis: NOPERM") == 1 })
 	_, s = as("may", "wrong")
-	soon(t, "not let in", func() bool { return s.count("lost (refused false): follow changes in redis: WRONGPASS") > 0 })
+	testkit.Soon(t, "not let in", func() bool { return s.count("lost (refused false): follow changes in redis: WRONGPASS") > 0 })
 	tr, s := as("nottl", "p")
-	soon(t, "asked", func() bool { return tr.AskTTL(0, []byte("k"), 1) })
-	soon(t, "answered", func() bool { d, ok := s.ttl(1); return ok && d == backend.NotTold })
+	testkit.Soon(t, "asked", func() bool { return tr.AskTTL(0, []byte("k"), 1) })
+	testkit.Soon(t, "answered", func() bool { d, ok := s.ttl(1); return ok && d == backend.NotTold })
 }
 
 // Servers that cannot, or that are none.
@@ -226,7 +226,7 @@ func TestTrackerOfOtherServers(t *testing.T) {
 			t.Cleanup(wg.Wait)
 			t.Cleanup(func() { l.Close() })
 			_, s := track(t, open(t, "tcp", l.Addr().String()))
-			soon(t, tt.want, func() bool { return s.count(tt.want) > 0 })
+			testkit.Soon(t, tt.want, func() bool { return s.count(tt.want) > 0 })
 		})
 	}
 }

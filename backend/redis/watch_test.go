@@ -36,7 +36,7 @@ func overdue(t *testing.T, s *testkit.RedisServer, n int) (keys []any) {
 		s.Do(t, "set", keys[i], "v", "px", "1")
 	}
 	last := time.Now()
-	soon(t, "the keys' time is over", func() bool { return time.Since(last) > 5*time.Millisecond })
+	testkit.Soon(t, "the keys' time is over", func() bool { return time.Since(last) > 5*time.Millisecond })
 	return keys
 }
 
@@ -64,7 +64,7 @@ func TestKeysThatLeaveAreEvents(t *testing.T) {
 	c := redis.Open(redis.Options{Network: s.Network, Addr: s.Addr, Log: slog.New(slog.NewTextHandler(&text, nil))})
 	t.Cleanup(c.Close)
 	w, r := watch(t, c, "")
-	soon(t, "healthy", healthy(w))
+	testkit.Soon(t, "healthy", healthy(w))
 	if f := flags(t, s); strings.Trim(f, "KlsExeg") != "" || len(f) != 7 {
 		t.Errorf("the flags are %q, want Kls and Exeg", f)
 	}
@@ -75,7 +75,7 @@ func TestKeysThatLeaveAreEvents(t *testing.T) {
 	binary := "d\x00\xff:k"
 	atOnce(t, s, []any{"select", 3}, []any{"set", binary, "v"}, []any{"del", binary})
 	atOnce(t, s, []any{"select", 2}, []any{"set", "short", "v", "px", "1"})
-	soon(t, "one deleted and one expired", func() bool {
+	testkit.Soon(t, "one deleted and one expired", func() bool {
 		return len(r.all(event.Evict, event.Deleted)) == 1 && len(r.all(event.Evict, event.Expired)) == 1
 	})
 	if e := r.all(event.Evict, event.Deleted)[0]; string(e.Key) != binary || e.DB != 3 {
@@ -95,7 +95,7 @@ func TestEvictionsUnderLoadAreAllHeardAndComparedWithoutError(t *testing.T) {
 	r := &recorder{}
 	w := c.Watch(t.Context(), redis.WatchOptions{Record: r.record, Every: time.Millisecond})
 	t.Cleanup(w.Close)
-	soon(t, "healthy", healthy(w))
+	testkit.Soon(t, "healthy", healthy(w))
 	value := []byte(strings.Repeat("v", 4000))
 	for i := range 100 {
 		var entries []backend.Entry
@@ -106,9 +106,9 @@ func TestEvictionsUnderLoadAreAllHeardAndComparedWithoutError(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	soon(t, "all are gone", func() bool { return s.Do(t, "dbsize") == int64(0) })
+	testkit.Soon(t, "all are gone", func() bool { return s.Do(t, "dbsize") == int64(0) })
 	heard := func() int { return len(r.all(event.Evict, event.Expired)) + len(r.all(event.Evict, event.Evicted)) }
-	soon(t, "each key is heard of", func() bool { return heard() == 5000 })
+	testkit.Soon(t, "each key is heard of", func() bool { return heard() == 5000 })
 	if n := len(r.all(event.Evict, event.Evicted)); n < 1000 {
 		t.Errorf("only %d were evicted: the test shows nothing", n)
 	}
@@ -136,7 +136,7 @@ func TestLossesAreCounted(t *testing.T) {
 			s := testkit.Redis(t, "--enable-debug-command", "yes")
 			c := openUp(t, s)
 			w, r := watch(t, c, redis.Manage)
-			soon(t, "healthy", healthy(w))
+			testkit.Soon(t, "healthy", healthy(w))
 			keys := overdue(t, s, 10)
 			cmds := [][]any{tt.first, touch(keys)}
 			if tt.last != nil {
@@ -144,13 +144,13 @@ func TestLossesAreCounted(t *testing.T) {
 			}
 			atOnce(t, s, cmds...)
 			if tt.text != "" {
-				soon(t, "a gap", func() bool { return len(r.all(event.Gap, event.NoReason)) > 0 })
+				testkit.Soon(t, "a gap", func() bool { return len(r.all(event.Gap, event.NoReason)) > 0 })
 			}
-			soon(t, "healthy again", healthy(w))
+			testkit.Soon(t, "healthy again", healthy(w))
 			// What comes after is heard, and is no gap.
 			s.Do(t, "set", "after", "v")
 			s.Do(t, "del", "after")
-			soon(t, "heard again", func() bool { return len(r.all(event.Evict, event.Deleted)) == 1 })
+			testkit.Soon(t, "heard again", func() bool { return len(r.all(event.Evict, event.Deleted)) == 1 })
 			gaps := r.all(event.Gap, event.NoReason)
 			if tt.text == "" && len(gaps) == 0 {
 				return
@@ -166,12 +166,12 @@ func TestARestartSetsTheFlagsAgain(t *testing.T) {
 	s := testkit.Redis(t)
 	c := openUp(t, s)
 	w, r := watch(t, c, redis.Manage)
-	soon(t, "healthy", healthy(w))
+	testkit.Soon(t, "healthy", healthy(w))
 	for n := 1; n <= 2; n++ {
 		s.Kill()
-		soon(t, "not healthy", func() bool { return w.Healthy() != nil })
+		testkit.Soon(t, "not healthy", func() bool { return w.Healthy() != nil })
 		s.Start()
-		soon(t, "healthy", healthy(w))
+		testkit.Soon(t, "healthy", healthy(w))
 		if n := s.Do(t, "pubsub", "numpat"); n != int64(w.Patterns()) || n == int64(0) {
 			t.Errorf("%d patterns are told, redis counts %v", w.Patterns(), n)
 		}
@@ -179,7 +179,7 @@ func TestARestartSetsTheFlagsAgain(t *testing.T) {
 			t.Errorf("flags lack %q", missing)
 		}
 		s.Do(t, "set", "k", "v", "px", "1")
-		soon(t, "expired", func() bool { return len(r.all(event.Evict, event.Expired)) == n })
+		testkit.Soon(t, "expired", func() bool { return len(r.all(event.Evict, event.Expired)) == n })
 		gaps := r.all(event.Gap, event.NoReason)
 		if len(gaps) != n || !strings.Contains(gaps[n-1].Error, "not heard from 2") || !strings.Contains(gaps[n-1].Error, "restarted") {
 			t.Errorf("gaps %+v", gaps)
@@ -195,14 +195,14 @@ func TestAWatcherThatBeginsWithoutRedis(t *testing.T) {
 	if err := w.Healthy(); err == nil {
 		t.Error("healthy without a server")
 	}
-	soon(t, "the refusal shows", func() bool { err := w.Healthy(); return err != nil && strings.Contains(err.Error(), "refused") })
+	testkit.Soon(t, "the refusal shows", func() bool { err := w.Healthy(); return err != nil && strings.Contains(err.Error(), "refused") })
 	s.Start()
-	soon(t, "healthy", healthy(w))
+	testkit.Soon(t, "healthy", healthy(w))
 	if g := r.all(event.Gap, event.NoReason); len(g) != 1 || g[0].Count != 0 || !strings.Contains(g[0].Error, "unknown") {
 		t.Errorf("gaps %+v", g)
 	}
 	s.Kill()
-	soon(t, "not healthy", func() bool { return w.Healthy() != nil })
+	testkit.Soon(t, "not healthy", func() bool { return w.Healthy() != nil })
 	w.Close()
 	if n := w.Patterns(); n != 0 {
 		t.Errorf("%d patterns of a watcher that is closed", n)
@@ -216,7 +216,7 @@ func TestRequireChangesNothing(t *testing.T) {
 	s := testkit.Redis(t)
 	c := openUp(t, s)
 	w, _ := watch(t, c, redis.Require)
-	soon(t, "the missing flags are named", func() bool {
+	testkit.Soon(t, "the missing flags are named", func() bool {
 		err := w.Healthy()
 		return err != nil && strings.Contains(err.Error(), `lacks "Exeg"`)
 	})
@@ -224,7 +224,7 @@ func TestRequireChangesNothing(t *testing.T) {
 		t.Errorf("the flags became %q", f)
 	}
 	s.Do(t, "config", "set", "notify-keyspace-events", "EA")
-	soon(t, "healthy once an operator set them", healthy(w))
+	testkit.Soon(t, "healthy once an operator set them", healthy(w))
 }
 
 func TestOffDoesNothing(t *testing.T) {
@@ -239,11 +239,11 @@ func TestServersThatRefuse(t *testing.T) {
 	t.Run("config renamed away, until notifications prove the flags", func(t *testing.T) {
 		s := testkit.Redis(t, "--rename-command", "CONFIG", "", "--notify-keyspace-events", "AE")
 		w, r := watch(t, openUp(t, s), redis.Manage)
-		soon(t, "the refusal is named", func() bool {
+		testkit.Soon(t, "the refusal is named", func() bool {
 			return w.Healthy() != nil && strings.Contains(w.Healthy().Error(), "notify-keyspace-events")
 		})
 		s.Do(t, "set", "k", "v", "px", "1")
-		soon(t, "healthy", healthy(w))
+		testkit.Soon(t, "healthy", healthy(w))
 		if len(r.all(event.Evict, event.Expired)) != 1 {
 			t.Error("the key was not heard of")
 		}
@@ -252,22 +252,22 @@ func TestServersThatRefuse(t *testing.T) {
 		s := testkit.Redis(t)
 		s.Do(t, "acl", "setuser", "default", "-publish")
 		w, r := watch(t, openUp(t, s), redis.Manage)
-		soon(t, "healthy", healthy(w))
+		testkit.Soon(t, "healthy", healthy(w))
 		s.Do(t, "set", "k", "v", "px", "1")
-		soon(t, "heard", func() bool { return len(r.all(event.Evict, event.Expired)) == 1 })
+		testkit.Soon(t, "heard", func() bool { return len(r.all(event.Evict, event.Expired)) == 1 })
 		s.Do(t, "client", "kill", "type", "pubsub")
-		soon(t, "a gap", func() bool { return len(r.all(event.Gap, event.NoReason)) == 1 })
+		testkit.Soon(t, "a gap", func() bool { return len(r.all(event.Gap, event.NoReason)) == 1 })
 	})
 	t.Run("no right to the channels", func(t *testing.T) {
 		s := testkit.Redis(t)
 		s.Do(t, "acl", "setuser", "default", "resetchannels")
 		w, _ := watch(t, openUp(t, s), redis.Manage)
-		soon(t, "the refusal is named", func() bool { return w.Healthy() != nil && strings.Contains(w.Healthy().Error(), "NOPERM") })
+		testkit.Soon(t, "the refusal is named", func() bool { return w.Healthy() != nil && strings.Contains(w.Healthy().Error(), "NOPERM") })
 	})
 	t.Run("miniredis", func(t *testing.T) {
 		c := open(t, "tcp", miniredis.RunT(t).Addr())
 		w, _ := watch(t, c, redis.Manage)
-		soon(t, "the refusal is named", func() bool {
+		testkit.Soon(t, "the refusal is named", func() bool {
 			return w.Healthy() != nil && strings.Contains(strings.ToLower(w.Healthy().Error()), "config")
 		})
 	})
@@ -276,11 +276,11 @@ func TestServersThatRefuse(t *testing.T) {
 func TestAStoppedRedisIsNoGap(t *testing.T) {
 	s := testkit.Redis(t)
 	w, r := watch(t, openUp(t, s), redis.Manage)
-	soon(t, "healthy", healthy(w))
+	testkit.Soon(t, "healthy", healthy(w))
 	s.Pause()
-	soon(t, "not healthy", func() bool { return errors.Is(w.Healthy(), backend.ErrStoreDown) })
+	testkit.Soon(t, "not healthy", func() bool { return errors.Is(w.Healthy(), backend.ErrStoreDown) })
 	s.Resume()
-	soon(t, "healthy", healthy(w))
+	testkit.Soon(t, "healthy", healthy(w))
 	if g := r.all(event.Gap, event.NoReason); len(g) != 0 {
 		t.Errorf("gaps %+v", g)
 	}

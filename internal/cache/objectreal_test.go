@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"forebay/backend/cassandra"
-	"forebay/backend/redis"
 	"forebay/internal/cache"
 	"forebay/internal/event"
 	"forebay/internal/route"
@@ -115,9 +114,7 @@ func TestRedisTakesALargeObjectFromCassandra(t *testing.T) {
 	const size = whole(47_040_016)
 	source, object := loadWhole(t, size)
 	server := testkit.Redis(t)
-	client := redis.Open(redis.Options{Network: server.Network, Addr: server.Addr, Timeout: storeBudget})
-	t.Cleanup(client.Close)
-	soon(t, "redis is up", client.Up)
+	client := openStore(t, server)
 	routes := objectRoutes(t, source)
 	f := newFixture(t, func(o *cache.Options) {
 		o.Store, o.Source, o.Routes, o.Budget = client, source, routes, time.Minute
@@ -177,9 +174,7 @@ func TestRedisDiesWhileALargeObjectIsStaged(t *testing.T) {
 	const size = whole(8 << 20)
 	source, object := loadWhole(t, size)
 	server := testkit.Redis(t)
-	client := redis.Open(redis.Options{Network: server.Network, Addr: server.Addr, Timeout: storeBudget})
-	t.Cleanup(client.Close)
-	soon(t, "redis is up", client.Up)
+	client := openStore(t, server)
 	routes := objectRoutes(t, source)
 	store := &dyingStore{Client: client, at: 4 << 20, die: server.Kill}
 	f := newFixture(t, func(o *cache.Options) {

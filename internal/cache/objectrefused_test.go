@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"forebay/backend/redis"
 	"forebay/internal/cache"
 	"forebay/internal/event"
 	"forebay/internal/testkit"
@@ -101,9 +100,7 @@ func TestAWriteAfterARefusal(t *testing.T) {
 // A Redis that lets its user stage a value and not commit it leaves nothing of it.
 func TestRedisRefusesTheCommit(t *testing.T) {
 	server := testkit.Redis(t)
-	client := redis.Open(redis.Options{Network: server.Network, Addr: server.Addr, Timeout: storeBudget})
-	t.Cleanup(client.Close)
-	soon(t, "redis is up", client.Up)
+	client := openStore(t, server)
 	server.Do(t, "acl", "setuser", "default", "-eval")
 	f := onObjects(t, func(o *cache.Options) { o.Store, o.Budget = client, time.Minute })
 	v := f.objects.put("x", "v1", large)

@@ -14,32 +14,23 @@ import (
 	"forebay/internal/testkit"
 )
 
+// openStore is a client of a Redis that answers; it is closed after the test.
+func openStore(t *testing.T, server *testkit.RedisServer) *redis.Client {
+	t.Helper()
+	client := redis.Open(redis.Options{Network: server.Network, Addr: server.Addr, Timeout: storeBudget})
+	t.Cleanup(client.Close)
+	testkit.Soon(t, "redis is up", client.Up)
+	return client
+}
+
 // onRedis is an engine between a real Redis and the fake source.
 func onRedis(t *testing.T, change ...func(*cache.Options)) (*fixture, *testkit.RedisServer) {
 	t.Helper()
 	server := testkit.Redis(t)
-	client := redis.Open(redis.Options{Network: server.Network, Addr: server.Addr, Timeout: storeBudget})
-	t.Cleanup(client.Close)
+	client := openStore(t, server)
 	f := newFixture(t, append([]func(*cache.Options){func(o *cache.Options) { o.Store = client }}, change...)...)
 	f.store = nil
-	soon(t, "redis is up", client.Up)
 	return f, server
-}
-
-// soon waits until ok holds, or fails the test.
-func soon(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
-	defer deadline.Stop()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("never: %s", what)
-		case <-look.C:
-		}
-	}
 }
 
 // meanwhile reads keys and does something while their rows are on their way.
@@ -49,7 +40,7 @@ func (f *fixture) meanwhile(t *testing.T, do func(), keys ...string) []cache.Res
 	f.source.after = every(g)
 	results := make(chan []cache.Result, 1)
 	go func() { results <- f.read(keys...) }()
-	soon(t, "the query is under way", g.reached)
+	testkit.Soon(t, "the query is under way", g.reached)
 	do()
 	close(g.open)
 	return <-results
@@ -145,10 +136,10 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	wantResults(t, f.read("t:1:1"), "v1")
 	server.Kill()
 	wantResults(t, f.read("t:1:1", "t:1:2", "t:1:3"), "v1", "v2", "nil")
-	soon(t, "redis is known to be down", func() bool { return !store.Up() })
+	testkit.Soon(t, "redis is known to be down", func() bool { return !store.Up() })
 	wantResults(t, f.read("t:1:1", "t:1:2", "t:1:3"), "v1", "v2", "nil")
 	server.Start()
-	soon(t, "redis is up again", store.Up)
+	testkit.Soon(t, "redis is up again", store.Up)
 	wantResults(t, f.read("t:1:1"), "v1")
 	wantResults(t, f.read("t:1:1"), "v1*")
 }
@@ -171,10 +162,10 @@ func TestRedisHangs(t *testing.T) {
 	f.source.after = every(g)
 	done := make(chan []cache.Result, 1)
 	go func() { done <- f.read("t:1:1") }()
-	soon(t, "the query is under way", g.reached)
+	testkit.Soon(t, "the query is under way", g.reached)
 	server.Pause()
 	close(g.open)
-	soon(t, "the value is loaded", func() bool { return len(f.events.of(event.Load)) > 0 })
+	testkit.Soon(t, "the value is loaded", func() bool { return len(f.events.of(event.Load)) > 0 })
 	begun = time.Now()
 	f.engine.Fence(0, []byte("t:1:1"))
 	if d := time.Since(begun); d > storeBudget+storeBudget/2 {
@@ -254,7 +245,7 @@ func TestRedisOneColdKey(t *testing.T) {
 			}
 		})
 	}
-	soon(t, "all readers wait", func() bool { return f.engine.Coalesced() == readers-1 })
+	testkit.Soon(t, "all readers wait", func() bool { return f.engine.Coalesced() == readers-1 })
 	close(g.open)
 	wg.Wait()
 	if n := len(f.source.asked()); n != 1 {

@@ -17,22 +17,6 @@ import (
 	"forebay/internal/testkit"
 )
 
-// soon waits until ok holds, or fails the test.
-func soon(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
-	defer deadline.Stop()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("never: %s", what)
-		case <-look.C:
-		}
-	}
-}
-
 // real is a cache that follows a real Redis, and what a client asks that one.
 type real struct {
 	*near.Cache
@@ -49,7 +33,7 @@ func follow(t *testing.T, server *testkit.RedisServer, prefixes ...string) real 
 	t.Cleanup(c.Close)
 	client := server.Client()
 	t.Cleanup(func() { client.Close() })
-	soon(t, "tracking", func() bool { return c.Stats().Valid })
+	testkit.Soon(t, "tracking", func() bool { return c.Stats().Valid })
 	return real{c, server, client}
 }
 
@@ -73,7 +57,7 @@ func (r real) read(t *testing.T, key string) (value string, hit bool) {
 // keep reads a key until it is answered from the cache.
 func (r real) keep(t *testing.T, key string) {
 	t.Helper()
-	soon(t, key+" is kept", func() bool { _, hit := r.read(t, key); return hit })
+	testkit.Soon(t, key+" is kept", func() bool { _, hit := r.read(t, key); return hit })
 }
 
 func (r real) has(key string) bool {
@@ -101,7 +85,7 @@ func TestWhateverChangesAKeyDropsIt(t *testing.T) {
 				args = append(args, strings.ReplaceAll(word, "%s", key))
 			}
 			r.server.Do(t, args...)
-			soon(t, "it is dropped", func() bool { return !r.has(key) })
+			testkit.Soon(t, "it is dropped", func() bool { return !r.has(key) })
 		})
 	}
 }
@@ -111,7 +95,7 @@ func TestEvictedKeysAreDropped(t *testing.T) {
 	r.server.Do(t, "SET", "k", "v")
 	r.keep(t, "k")
 	i := 0
-	soon(t, "redis evicts it and tells", func() bool {
+	testkit.Soon(t, "redis evicts it and tells", func() bool {
 		i++
 		r.server.Do(t, "SET", fmt.Sprint("fill:", i), strings.Repeat("x", 100_000))
 		return !r.has("k")
@@ -126,7 +110,7 @@ func TestNoHitAfterTheTTL(t *testing.T) {
 	r.server.Do(t, "DEBUG", "SET-ACTIVE-EXPIRE", "0") // nobody tells
 	const ttl = 150 * time.Millisecond
 	hits := 0
-	soon(t, "a key was kept for a while", func() bool {
+	testkit.Soon(t, "a key was kept for a while", func() bool {
 		r.server.Do(t, "SET", "k", "v", "PX", ttl.Milliseconds())
 		over := time.Now().Add(ttl) // Redis counts from before this on
 		for {
@@ -161,7 +145,7 @@ func TestLostTracking(t *testing.T) {
 		r.keep(t, "k")
 		server.Do(t, "CLIENT", "KILL", "ID", id())
 		server.Do(t, "SET", "k", fmt.Sprint("w", round)) // nobody tells
-		soon(t, "tracked anew", func() bool { s := r.Stats(); return s.Lost == uint64(round)+1 && s.Valid })
+		testkit.Soon(t, "tracked anew", func() bool { s := r.Stats(); return s.Lost == uint64(round)+1 && s.Valid })
 		if v, hit := r.read(t, "k"); hit || v != fmt.Sprint("w", round) {
 			t.Errorf("round %d: %q, hit: %v", round, v, hit)
 		}
@@ -190,13 +174,13 @@ func TestStoppedServerIsNotBelievedForLong(t *testing.T) {
 		t.Error(got)
 	}
 	server.Resume()
-	soon(t, "a hit again", func() bool { return r.has("k") })
+	testkit.Soon(t, "a hit again", func() bool { return r.has("k") })
 	if s := r.Stats(); s.Lost != 0 {
 		t.Errorf("%+v", s)
 	}
 
 	server.Stop()
-	soon(t, "lost", func() bool { return !r.Stats().Connected })
+	testkit.Soon(t, "lost", func() bool { return !r.Stats().Connected })
 	if r.has("k") {
 		t.Error("a hit after the connection was lost")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"forebay/internal/event"
 	"forebay/internal/session"
+	"forebay/internal/testkit"
 )
 
 func TestClaimsOverTheCapKeep(t *testing.T) {
@@ -27,7 +28,7 @@ func TestClaimsOverTheCapKeep(t *testing.T) {
 				a.load("greedy", 0, k, "v")
 				b.hit("modest", 0, k)
 			}
-			soon(t, "it is told", func() bool {
+			testkit.Soon(t, "it is told", func() bool {
 				i, err := b.Info(t.Context(), "greedy")
 				return err == nil && i.Capped && i.Held > 0 && i.Held <= 20
 			})
@@ -59,7 +60,7 @@ func TestLostClaimsKeep(t *testing.T) {
 			b.Open("two")
 			b.hit("two", 0, "shared")
 			b.Close("two")
-			soon(t, "two is told", func() bool {
+			testkit.Soon(t, "two is told", func() bool {
 				i, err := b.Info(t.Context(), "two")
 				return err == nil && i.Held == 1 && i.Connections == 0
 			})

@@ -10,6 +10,7 @@ import (
 	"forebay/backend"
 	"forebay/internal/event"
 	"forebay/internal/session"
+	"forebay/internal/testkit"
 )
 
 func TestEndByCommand(t *testing.T) {
@@ -23,7 +24,7 @@ func TestEndByCommand(t *testing.T) {
 	a.hit("run", 0, "k4")
 	b.load("", 0, "k5", "for nobody")
 	b.hit("run", 0, "k5")
-	soon(t, "both have told", func() bool {
+	testkit.Soon(t, "both have told", func() bool {
 		i, err := b.Info(t.Context(), "run")
 		return err == nil && i.Held == 5
 	})
@@ -38,7 +39,7 @@ func TestEndByCommand(t *testing.T) {
 		t.Errorf("events %+v", ends)
 	}
 	// Both clients are still connected: a session of that name begins anew, with nothing.
-	soon(t, "it lives again", func() bool {
+	testkit.Soon(t, "it lives again", func() bool {
 		i, err := a.Info(t.Context(), "run")
 		return err == nil && i.Connections == 2 && i.Held == 0
 	})
@@ -63,12 +64,12 @@ func TestEndByGrace(t *testing.T) {
 		a.Open("run")
 	}
 	a.Close("run")
-	soon(t, "it ended", func() bool { return len(f.ended("run")) == 1 })
+	testkit.Soon(t, "it ended", func() bool { return len(f.ended("run")) == 1 })
 	f.there(0, map[string]bool{"k": false})
 	if e := f.ended("run")[0]; e.Reason != event.Idle || e.Count != 1 {
 		t.Errorf("event %+v", e)
 	}
-	soon(t, "nothing is left", func() bool { return len(f.leftovers()) == 0 })
+	testkit.Soon(t, "nothing is left", func() bool { return len(f.leftovers()) == 0 })
 }
 
 // beyond waits until a session "other" on a proxy of its own has come and gone, which takes longer than the grace of who left before it, and then checks.
@@ -78,7 +79,7 @@ func beyond(t *testing.T, f *fleet, check func()) {
 	n := len(f.ended("other"))
 	p.Open("other")
 	p.Close("other")
-	soon(t, "the other has ended", func() bool { return len(f.ended("other")) > n })
+	testkit.Soon(t, "the other has ended", func() bool { return len(f.ended("other")) > n })
 	p.stop()
 	check()
 }
@@ -90,7 +91,7 @@ func TestEndAfterACrashOfAll(t *testing.T) {
 	b.Open("run")
 	a.load("run", 0, "k1", "v")
 	b.load("run", 0, "k2", "v")
-	soon(t, "both have told", func() bool {
+	testkit.Soon(t, "both have told", func() bool {
 		i, err := a.Info(t.Context(), "run")
 		return err == nil && i.Held == 2 && i.Connections == 2
 	})
@@ -101,7 +102,7 @@ func TestEndAfterACrashOfAll(t *testing.T) {
 	if err != nil || i.Held != 2 || i.Loads != 2 {
 		t.Fatalf("as the next proxy sees it: %+v, %v", i, err)
 	}
-	soon(t, "it ended", func() bool { return len(f.ended("run")) == 1 })
+	testkit.Soon(t, "it ended", func() bool { return len(f.ended("run")) == 1 })
 	f.there(0, map[string]bool{"k1": false, "k2": false})
 	if left := f.leftovers(); len(left) > 0 {
 		t.Errorf("left: %q", left)
@@ -121,7 +122,7 @@ func TestRestartOfAProxyKeepsTheSession(t *testing.T) {
 	a = f.proxy("a")
 	a.Open("run")
 	a.load("run", 0, "k2", "v")
-	soon(t, "both are counted", func() bool {
+	testkit.Soon(t, "both are counted", func() bool {
 		i, err := a.Info(t.Context(), "run")
 		return err == nil && i.Held == 2 && i.Loads == 2 && i.Connections == 1
 	})

@@ -17,6 +17,7 @@ import (
 	"forebay/backend/redis"
 	"forebay/internal/event"
 	"forebay/internal/session"
+	"forebay/internal/testkit"
 )
 
 // TestACacheAsSmallAsFound is a training of 60,000 samples of 3 KB beside another one that shares a sixth of them.
@@ -73,7 +74,7 @@ func mib(n int64) float64 { return float64(n) / (1 << 20) }
 // memory is what Redis uses for data, when it has freed what it frees in the background.
 func (f *fleet) memory() (n int64) {
 	f.t.Helper()
-	soon(f.t, "redis has freed memory", func() bool {
+	testkit.Soon(f.t, "redis has freed memory", func() bool {
 		return strings.Contains(f.raw.Info(f.t.Context(), "memory").Val(), "lazyfree_pending_objects:0")
 	})
 	for line := range strings.Lines(f.raw.Info(f.t.Context(), "memory").Val()) {
@@ -163,11 +164,11 @@ func TestAnotherProxyGoesOnWithARelease(t *testing.T) {
 		t.Fatalf("end: %+v, %v", r, err)
 	}
 	b := f.proxy("b")
-	soon(t, "it ended", func() bool { return len(f.ended("run")) == 1 })
+	testkit.Soon(t, "it ended", func() bool { return len(f.ended("run")) == 1 })
 	if e := f.ended("run")[0]; e.Count != 5000 || e.By != "test" || e.Reason != event.Ended {
 		t.Errorf("event %+v", e)
 	}
-	soon(t, "nothing is left", func() bool { return f.raw.DBSize(t.Context()).Val() == 0 })
+	testkit.Soon(t, "nothing is left", func() bool { return f.raw.DBSize(t.Context()).Val() == 0 })
 	b.stop()
 }
 
@@ -220,7 +221,7 @@ func TestStatisticsOfTheFleet(t *testing.T) {
 	b.Coalesced("run", 2)
 	b.Observe(&event.View{Kind: event.Miss, Result: event.Absent, Session: []byte("run"), Key: []byte("n"), KeyLen: 1, Hash: 7})
 	want := session.Counts{Hits: 3, Misses: 2, Loads: 1, Coalesced: 2, Bytes: session.Bytes{Redis: 3, Source: 5}, Held: 2}
-	soon(t, "all is told", func() bool {
+	testkit.Soon(t, "all is told", func() bool {
 		i, err := a.Info(t.Context(), "run")
 		return err == nil && i.Counts == want && i.Saved == 5 && i.Connections == 2 && i.Proxies == 2
 	})
@@ -240,7 +241,7 @@ func TestAfterUse(t *testing.T) {
 	for _, k := range []string{"written", "foreign", "used"} {
 		use(k)
 	}
-	soon(t, "it is given back", func() bool { return f.raw.Exists(t.Context(), "used").Val() == 0 })
+	testkit.Soon(t, "it is given back", func() bool { return f.raw.Exists(t.Context(), "used").Val() == 0 })
 	f.there(0, map[string]bool{"unused": true, "written": true, "foreign": true})
 	for i := range 100_000 { // bounded: nothing waits that does not fit
 		use(fmt.Sprint("k", i))
@@ -261,13 +262,13 @@ func TestRedisAway(t *testing.T) {
 		t.Errorf("end while it is away: %v", err)
 	}
 	f.server.Resume()
-	soon(t, "what waited is told", func() bool {
+	testkit.Soon(t, "what waited is told", func() bool {
 		i, err := a.Info(t.Context(), "run")
 		return err == nil && i.Held == 2
 	})
 	f.server.Kill() // and all is lost
 	f.server.Start()
-	soon(t, "it begins anew", func() bool {
+	testkit.Soon(t, "it begins anew", func() bool {
 		i, err := a.Info(t.Context(), "run")
 		return err == nil && i.Connections == 1 && i.Held == 0
 	})
@@ -279,11 +280,11 @@ func TestRedisAway(t *testing.T) {
 
 func TestOnTheStandIn(t *testing.T) {
 	mini := miniredis.RunT(t)
-	store := redis.Open(redis.Options{Addr: mini.Addr(), Log: logTo(t)})
+	store := redis.Open(redis.Options{Addr: mini.Addr(), Log: testkit.Log(t)})
 	t.Cleanup(store.Close)
-	soon(t, "redis is up", store.Up)
+	testkit.Soon(t, "redis is up", store.Up)
 	var ends atomic.Int64
-	m := session.New(session.Options{Store: store, Proxy: "a", Grace: 10 * time.Minute, Every: every, Log: logTo(t), Record: func(ev *event.Event) {
+	m := session.New(session.Options{Store: store, Proxy: "a", Grace: 10 * time.Minute, Every: every, Log: testkit.Log(t), Record: func(ev *event.Event) {
 		if ev.Reason == event.Idle {
 			ends.Add(ev.Count)
 		}
@@ -318,7 +319,7 @@ func TestOnTheStandIn(t *testing.T) {
 		t.Errorf("within the grace: %v", err)
 	}
 	mini.SetTime(now.Add(11 * time.Minute))
-	soon(t, "it ended", func() bool { return ends.Load() == 1 })
+	testkit.Soon(t, "it ended", func() bool { return ends.Load() == 1 })
 	if mini.Exists("k") || !mini.Exists("w") {
 		t.Error("the wrong key is gone")
 	}

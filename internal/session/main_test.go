@@ -1,11 +1,9 @@
 package session_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -74,10 +72,10 @@ type proxy struct {
 
 func (f *fleet) proxy(name string, set ...func(*session.Options)) *proxy {
 	f.t.Helper()
-	store := redis.Open(redis.Options{Network: f.server.Network, Addr: f.server.Addr, Log: logTo(f.t)})
+	store := redis.Open(redis.Options{Network: f.server.Network, Addr: f.server.Addr, Log: testkit.Log(f.t)})
 	f.t.Cleanup(store.Close)
-	soon(f.t, "redis is up", store.Up)
-	o := session.Options{Store: store, Proxy: name, Grace: grace, Every: every, Record: f.record, Log: logTo(f.t)}
+	testkit.Soon(f.t, "redis is up", store.Up)
+	o := session.Options{Store: store, Proxy: name, Grace: grace, Every: every, Record: f.record, Log: testkit.Log(f.t)}
 	for _, s := range set {
 		s(&o)
 	}
@@ -162,7 +160,7 @@ func (f *fleet) end(p *proxy, name string) session.Released {
 	r, err := p.End(f.t.Context(), name, "test")
 	if errors.Is(err, session.ErrUnfinished) {
 		// The leases of tests are short: on a machine that is busy for as long, another proxy takes the release over, as it should.
-		soon(f.t, "the rest is given back", func() bool { return len(f.ended(name)) > before })
+		testkit.Soon(f.t, "the rest is given back", func() bool { return len(f.ended(name)) > before })
 		e := f.ended(name)[before]
 		return session.Released{Keys: e.Count, Bytes: e.Bytes}
 	}
@@ -185,29 +183,4 @@ func (f *fleet) leftovers() (keys []string) {
 		}
 	}
 	return keys
-}
-
-func soon(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for !ok() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("never: %s", what)
-		case <-look.C:
-		}
-	}
-}
-
-func logTo(t *testing.T) *slog.Logger {
-	return slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-type testLog struct{ t *testing.T }
-
-func (l *testLog) Write(b []byte) (int, error) {
-	return l.t.Output().Write(bytes.TrimPrefix(b, []byte("time=")))
 }
