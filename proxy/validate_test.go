@@ -65,22 +65,23 @@ func TestReadsOfABadValue(t *testing.T) {
 		reads    []string
 		found    int
 	}{
-		"get":                  {[]string{"GET v:1"}, loaded, "value-1", []string{"miss loaded v:1"}, 1},
-		"gets in a pipeline":   {[]string{"GET v:1", "GET v:1"}, loaded + loaded, "value-1", nil, 1},
-		"getex":                {[]string{"GETEX v:1 EX 7"}, loaded, "value-1", []string{"miss loaded v:1"}, 1},
-		"getdel":               {[]string{"GETDEL v:1"}, loaded, "", []string{"miss loaded v:1"}, 1},
-		"strlen":               {[]string{"STRLEN v:1"}, ":7\r\n", "value-1", []string{"miss loaded v:1"}, 1},
-		"getrange, all of it":  {[]string{"GETRANGE v:1 0 -1"}, loaded, "value-1", []string{"miss loaded v:1"}, 1},
-		"getrange, a part":     {[]string{"GETRANGE v:1 0 0"}, bulk("x"), "x", []string{"hit redis v:1"}, 0},
-		"append":               {[]string{"APPEND v:1 z"}, ":8\r\n", "value-1z", nil, 1},
-		"a script":             {[]string{"EVAL return(redis.call('GET',KEYS[1])) 1 v:1"}, loaded, "value-1", nil, 1},
-		"a look":               {[]string{"EXISTS v:1"}, ":1\r\n", "x", nil, 0},
-		"mget":                 {[]string{"MGET v:2 v:1 t:1 none"}, "*4\r\n" + bulk("fine") + loaded + loaded + "$-1\r\n", "value-1", nil, 1},
-		"a transaction":        {[]string{"MULTI", "GET v:1", "MGET v:1 v:2", "EXEC"}, queued(2) + "*2\r\n" + loaded + "*2\r\n" + loaded + bulk("fine"), "value-1", nil, 1},
-		"and one that deletes": {[]string{"MULTI", "GET v:1", "DEL v:1", "EXEC"}, queued(2) + "*2\r\n" + loaded + ":1\r\n", "", []string{"miss loaded v:1"}, 1},
-		"and one that sets":    {[]string{"MULTI", "SET v:1 y", "GET v:1", "EXEC"}, queued(2) + "*2\r\n+OK\r\n" + bulk("y"), "y", nil, 0},
-		"a read of its own":    {[]string{"SET v:1 y", "GET v:1"}, "+OK\r\n" + loaded, "value-1", []string{"miss loaded v:1"}, 1},
-		"a good one":           {[]string{"SET v:1 long-enough", "GET v:1"}, "+OK\r\n" + bulk("long-enough"), "long-enough", []string{"hit redis v:1"}, 0},
+		"get":                   {[]string{"GET v:1"}, loaded, "value-1", []string{"miss loaded v:1"}, 1},
+		"gets in a pipeline":    {[]string{"GET v:1", "GET v:1"}, loaded + loaded, "value-1", nil, 1},
+		"getex":                 {[]string{"GETEX v:1 EX 7"}, loaded, "value-1", []string{"miss loaded v:1"}, 1},
+		"getdel":                {[]string{"GETDEL v:1"}, loaded, "", []string{"miss loaded v:1"}, 1},
+		"strlen":                {[]string{"STRLEN v:1"}, ":7\r\n", "value-1", []string{"miss loaded v:1"}, 1},
+		"getrange, all of it":   {[]string{"GETRANGE v:1 0 -1"}, loaded, "value-1", []string{"miss loaded v:1"}, 1},
+		"getrange, a part":      {[]string{"GETRANGE v:1 0 0"}, bulk("x"), "x", []string{"hit redis v:1"}, 0},
+		"append":                {[]string{"APPEND v:1 z"}, ":8\r\n", "value-1z", nil, 1},
+		"a script":              {[]string{"EVAL return(redis.call('GET',KEYS[1])) 1 v:1"}, loaded, "value-1", nil, 1},
+		"a key of another type": {[]string{"DEL v:1", "RPUSH v:1 a", "COPY v:1 b", "GET v:1"}, ":1\r\n:1\r\n:1\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", "-", nil, 0},
+		"a look":                {[]string{"EXISTS v:1"}, ":1\r\n", "x", nil, 0},
+		"mget":                  {[]string{"MGET v:2 v:1 t:1 none"}, "*4\r\n" + bulk("fine") + loaded + loaded + "$-1\r\n", "value-1", nil, 1},
+		"a transaction":         {[]string{"MULTI", "GET v:1", "MGET v:1 v:2", "EXEC"}, queued(2) + "*2\r\n" + loaded + "*2\r\n" + loaded + bulk("fine"), "value-1", nil, 1},
+		"and one that deletes":  {[]string{"MULTI", "GET v:1", "DEL v:1", "EXEC"}, queued(2) + "*2\r\n" + loaded + ":1\r\n", "", []string{"miss loaded v:1"}, 1},
+		"and one that sets":     {[]string{"MULTI", "SET v:1 y", "GET v:1", "EXEC"}, queued(2) + "*2\r\n+OK\r\n" + bulk("y"), "y", nil, 0},
+		"a read of its own":     {[]string{"SET v:1 y", "GET v:1"}, "+OK\r\n" + loaded, "value-1", []string{"miss loaded v:1"}, 1},
+		"a good one":            {[]string{"SET v:1 long-enough", "GET v:1"}, "+OK\r\n" + bulk("long-enough"), "long-enough", []string{"hit redis v:1"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.redis.Do(t, "FLUSHALL")
@@ -89,6 +90,9 @@ func TestReadsOfABadValue(t *testing.T) {
 			before, events := len(f.reads(t)), len(f.found(t))
 			c := dial(t, f.addr)
 			c.do(tt.want, tt.commands...)
+			if tt.left == "-" {
+				return
+			}
 			if got := fmt.Sprint(f.redis.Do(t, "GET", "v:1")); got != tt.left && !(tt.left == "" && (got == "<nil>" || got == "")) {
 				t.Errorf("redis is left with %q, want %q", got, tt.left)
 			}

@@ -29,7 +29,8 @@ func (r *Route) compileRules() (problems []error) {
 	bad := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("validate: "+format, args...))
 	}
-	rules, ok := check.Rules{MinBytes: v.MinBytes, MaxBytes: v.MaxBytes}, false
+	rules := check.Rules{MinBytes: v.MinBytes, MaxBytes: v.MaxBytes}
+	var ok bool
 	if rules.Format, ok = check.ParseFormat(orElse(v.Format, check.Any.String())); !ok {
 		bad("unknown format %q; allowed are any, pickle, npy", v.Format)
 	}
