@@ -18,7 +18,7 @@ func (s *session) words(frame []byte) ([][]byte, error) {
 func (s *session) inline(b []byte) bool {
 	args, ok := splitInline(b)
 	if !ok {
-		s.protocolError(protocolError("unbalanced quotes in request"))
+		s.protocolError(protocolError("unbalanced quotes in request"), b)
 		return false
 	}
 	if len(args) == 0 {
@@ -42,9 +42,13 @@ func appendCommand(b []byte, args [][]byte) []byte {
 	return b
 }
 
-// protocolError answers what precedes the error, then the error, and lets the client be closed.
-func (s *session) protocolError(err error) {
+// protocolError answers what precedes the error, then the error, and lets the client be closed. bad is what was sent.
+func (s *session) protocolError(err error, bad []byte) {
 	s.submit()
+	if s.pins.relay {
+		s.relayEnd(append(bad[:len(bad):len(bad)], "\r\n"...)) // Redis judges a header once it has its end
+		return
+	}
 	s.reply([]byte("-ERR " + line(err.Error()) + "\r\n"))
 	s.quit = true
 }

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"bytes"
+	"context"
+	"time"
 
 	"forebay/internal/event"
 )
@@ -41,7 +43,7 @@ func (s *session) relay(cmd *command, frame []byte, args [][]byte) {
 func (s *session) relayed(cmd *command, frame []byte, args [][]byte) {
 	switch {
 	case cmd.name == "quit":
-		s.quit = true
+		s.relayEnd(frame)
 		return
 	case cmd.class == exec:
 		s.srv.fenceAll(s) // transactions are not followed either
@@ -58,6 +60,25 @@ func (s *session) relayed(cmd *command, frame []byte, args [][]byte) {
 	// Whether it is done is never told: from here on, Redis's own invalidation is what keeps the near copy right.
 	s.unfence(&s.fencing)
 	s.fencing = fences{}
+}
+
+// relayEnd has Redis itself answer QUIT, or what is malformed, or not, as CLIENT REPLY has it, and waits until it has closed the connection: what came
+// until then is the client's. (Nobody here knows what else it is owed.)
+func (s *session) relayEnd(last []byte) {
+	up := s.up
+	s.quit = true // so that the end of the connection does not close the client before it has all
+	s.submit()
+	s.batch, s.batchN = last, 1
+	s.owed++
+	s.submit()
+	timer := time.AfterFunc(s.srv.opts.Budget, func() {
+		s.mu.Lock()
+		s.drop(context.DeadlineExceeded)
+		s.mu.Unlock()
+	})
+	s.await(func() bool { return s.ended == up })
+	timer.Stop()
+	s.owed = 0
 }
 
 // fenceAll fences every key. The lock of the session is held, and is given up meanwhile.

@@ -285,7 +285,7 @@ func (s *session) Broken(n int, sent bool) {
 	defer s.mu.Unlock()
 	if s.own && s.up != nil && n == 0 && s.up.Closed() {
 		s.ended = s.up
-		if s.stateful() {
+		if s.stateful() && !(s.quit && s.pins.relay) {
 			s.drop(nil)
 		}
 		n = s.owed - s.batchN - s.sending

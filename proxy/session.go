@@ -256,7 +256,7 @@ func (s *session) consume(b []byte) (n int, more bool) {
 		}
 		size, kind, err := s.framer.next(b[n:])
 		if err != nil {
-			s.protocolError(err)
+			s.protocolError(err, b[n:])
 			break
 		}
 		switch kind {
@@ -271,7 +271,7 @@ func (s *session) consume(b []byte) (n int, more bool) {
 		case wholeRESP:
 			args, err := s.words(b[n : n+size])
 			if err != nil {
-				s.protocolError(err)
+				s.protocolError(err, b[n:])
 				break
 			}
 			used, wait := s.command(b[n:n+size], args, b[n+size:])
