@@ -23,6 +23,7 @@ PKG      ?= ./...
 RUN      ?= .
 FUZZTIME ?= 20s
 COUNT    ?= 5
+SOAK     ?= 2m
 FILES    ?=
 FRESH    ?=
 
@@ -30,7 +31,7 @@ FRESH    ?=
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  variables: ONCE=1 (run), QUICK=1 (bench), PKG=./proxy RUN=TestName (test, test-short, bench-go, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench-go, soak)"
+	@echo "  variables: ONCE=1 (run), QUICK=1 (bench), PKG=./proxy RUN=TestName (test, test-short, bench-go, soak), FUZZTIME=$(FUZZTIME), COUNT=$(COUNT) (bench-go, soak), SOAK=$(SOAK), TEST_SEED=n (soak)"
 	@echo "  FILES=tests/test_lock.py,tests/test_pubsub.py (compat: redis-py's files), FRESH=1 (compat: not on from where an interrupted run stopped)"
 	@echo "  running servers for tests: TEST_CASSANDRA_ADDR=host:port, TEST_KAFKA_BROKER=host:port; their jars: TEST_CACHE_DIR=~/.cache/forebay-test"
 	@echo "  torch, where it is installed: TEST_TORCH_PYTHON=path of its python"
@@ -88,9 +89,9 @@ fuzz: ## run every fuzz target for FUZZTIME
 	done
 
 .PHONY: soak
-soak: install ## run every test COUNT times, to find those that fail now and then
+soak: install ## run every test COUNT times, to find those that fail now and then; random ones for SOAK each
 	@go build -o bin/withservers ./internal/testkit/cmd/withservers
-	@bin/withservers -- go test -race -timeout 0 -count $(COUNT) -run '$(RUN)' $(PKG)
+	@TEST_SOAK=$(SOAK) bin/withservers -- go test -race -timeout 0 -count $(COUNT) -run '$(RUN)' $(PKG)
 
 .PHONY: compat
 compat: install build ## compare with Redis by redis-py's own tests and by programs of other clients (10 minutes)

@@ -50,6 +50,7 @@ func Forebay() Graph {
 		"backend/redis/wire":      driver,
 
 		"internal/arch":        {},
+		"internal/difftest":    {"backend/redis/wire"},
 		"internal/testkit/...": {},
 		"internal/compat/...":  {"internal/testkit/..."},
 	}
