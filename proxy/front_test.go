@@ -169,7 +169,7 @@ type options struct {
 	upstream  string               // instead of the Redis's own address
 	down      bool                 // Redis is not up at first
 	stuck     bool                 // the test ends the server itself, by stop
-	mayRead   func(user string) bool
+	mayRead   func(user, prefix string) bool
 	wrap      func(*front) backend.Store // the engine's store, where it is not Redis's own client
 	tracker   backend.Tracker            // of a near copy; nil: none
 	routes    []route.Spec               // beside t and h
@@ -183,7 +183,7 @@ func start(t testing.TB, o options) *front {
 		f.redis = testkit.Redis(t, o.redisArgs...)
 	}
 	if o.mayRead == nil {
-		o.mayRead = func(user string) bool { return user == "" }
+		o.mayRead = func(user, _ string) bool { return user == "" }
 	}
 	addr := f.redis.Addr
 	if o.upstream != "" {

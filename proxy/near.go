@@ -15,7 +15,7 @@ import (
 //
 //   - a client on the shared connection: one with a connection of its own may be tracking keys, watching them or in a transaction, and
 //     then Redis must see each of its reads;
-//   - that ACL lets read the key, since Redis is not asked;
+//   - whose user ACL lets read all keys that begin as the route's do, since Redis is not asked;
 //   - a whole-value read of a routed key: GET, and MGET if every one of its keys is near.
 //
 // What it sees: the value that Redis held at some moment since the read arrived, or up to the time that Redis's invalidation of it takes to
@@ -23,7 +23,7 @@ import (
 
 // nearOne answers a GET from the near copy, if it can.
 func (s *session) nearOne(cmd *command, r *route.Route, key []byte) bool {
-	if !s.mayNear() {
+	if s.own || s.srv.opts.Near == nil || !s.mayRead(r) {
 		return false
 	}
 	reply, ok := s.srv.opts.Near.Get(s.target.DB, key)
@@ -59,7 +59,7 @@ func (s *session) nearOne(cmd *command, r *route.Route, key []byte) bool {
 //
 // So each key's token is taken before it is read, and compared once all have been: in 1 the fences have changed that of a.
 func (s *session) nearMany(cmd *command, args [][]byte) bool {
-	if !s.mayNear() {
+	if s.own || s.srv.opts.Near == nil {
 		return false
 	}
 	c, db := s.srv.opts.Near, s.target.DB
@@ -69,7 +69,7 @@ func (s *session) nearMany(cmd *command, args [][]byte) bool {
 		t := c.Token(db, k)
 		reply, ok := c.Get(db, k)
 		size += len(reply)
-		if !ok || size > nearReply {
+		if !ok || size > nearReply || !s.mayRead(s.srv.route(db, k)) {
 			return false
 		}
 		s.nearReplies, s.nearTokens = append(s.nearReplies, reply), append(s.nearTokens, t)
@@ -97,11 +97,6 @@ func (s *session) nearMany(cmd *command, args [][]byte) bool {
 
 // nearReply is the most bytes that an MGET is answered with from the near copy: they go to the client's output in one piece.
 const nearReply = 1 << 20
-
-// mayNear tells whether the client may be answered from the near copy.
-func (s *session) mayNear() bool {
-	return s.srv.opts.Near != nil && !s.own && s.mayReadAll()
-}
 
 func nearHit(reply []byte) event.Event {
 	return event.Event{Kind: event.Hit, Origin: event.FromNear, Bytes: opGet.size(reply)}

@@ -330,7 +330,7 @@ func (s *session) unanswered(seq uint64, sl *slot, sent bool) {
 	case sl.writes && sent:
 		// It may have been done or not, and nobody can know: an error would claim the one, silence the other.
 		s.drop(nil)
-	case sl.kind != plain && sl.route != nil && s.mayReadAll():
+	case sl.kind != plain && sl.route != nil && s.mayReadFor(sl):
 		if sl.kind == readMany {
 			sl.more.reply = sl.more.reply[:0] // the beginning of one that broke off
 		}
@@ -359,7 +359,7 @@ func (s *session) Stalled() {
 	for seq := s.fifo.head; seq < s.fifo.tail; seq++ {
 		sl := s.fifo.at(seq)
 		pure := sl.kind != plain && !sl.writes && sl.route != nil
-		if pure && sl.n == 1 && sl.state == waiting && sl.at < before && s.mayReadAll() {
+		if pure && sl.n == 1 && sl.state == waiting && sl.at < before && s.mayReadFor(sl) {
 			s.miss(seq, sl, true)
 		}
 	}

@@ -53,8 +53,11 @@ type Options struct {
 	Budget, StoreBudget time.Duration
 	// Near is the copy of routed values in memory; nil: none.
 	Near *near.Cache
-	// MayRead tells, without blocking, whether a user ("" for one that has not authenticated) is known to be allowed to read every key.
-	MayRead func(user string) bool
+	// MayRead tells, without blocking, whether a user ("" for one that has not authenticated) is known to be allowed to read every key that
+	// begins with prefix.
+	MayRead func(user, prefix string) bool
+	// RightsChanged is called, without blocking, when a client has changed users' rights, before it has the reply. nil: nobody wants to know.
+	RightsChanged func()
 	// Permits asks Redis whether a user ("" for one that has not authenticated) may run a command, for users of whom MayRead does not know that: something
 	// would be loaded before the command is sent. It is concurrent and may block within ctx; args are borrowed. nil: nothing is loaded for such users.
 	Permits func(ctx context.Context, user string, args [][]byte) (bool, error)

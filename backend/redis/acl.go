@@ -7,80 +7,153 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	goredis "github.com/redis/go-redis/v9"
 )
 
 // defaultUser is who a client is that has not said.
 const defaultUser = "default"
 
-// MayReadAll tells whether the user ("" is the default one) exists, is on, may run GET and may read every key by it. It
-// errs towards no. A server without ACL, or one that refuses to tell Forebay's user, gives an error: that is no.
-func (c *Client) MayReadAll(ctx context.Context, user string) (bool, error) {
-	if user == "" {
+// Readable is what a user may read by GET and MGET without Redis being asked. The zero Readable is nothing.
+type Readable struct {
+	All      bool
+	Prefixes []string // of keys: every key that begins so
+}
+
+// Covers tells whether every key that begins with prefix may be read.
+func (r Readable) Covers(prefix string) bool {
+	return r.All || slices.ContainsFunc(r.Prefixes, func(p string) bool { return strings.HasPrefix(prefix, p) })
+}
+
+// Readable tells what the user may read; "" is the default one before it has authenticated, which may do nothing if it has a password. It errs towards
+// nothing: key patterns are understood that name all keys or those of a prefix, and a user must be on and have GET and MGET. A server without ACL, or one that
+// refuses to tell Forebay's user, gives an error.
+func (c *Client) Readable(ctx context.Context, user string) (Readable, error) {
+	stranger := user == ""
+	if stranger {
 		user = defaultUser
 	}
 	v, err := c.ask(ctx, "acl", "getuser", user)
 	if err != nil {
-		return false, fmt.Errorf("read the rights of user %q: %w", user, err)
+		return Readable{}, fmt.Errorf("read the rights of user %q: %w", user, err)
 	}
 	rules := pairs(v)
-	flags := texts(rules["flags"])
-	if !slices.Contains(flags, "on") || !mayReadAll(rules, flags) {
-		return false, nil // a user that does not exist has no flags
+	flags := texts(rules["flags"]) // a user that does not exist has none
+	if !slices.Contains(flags, "on") || stranger && !slices.Contains(flags, "nopass") {
+		return Readable{}, nil
+	}
+	r := readable(rules, flags)
+	if r.All {
+		r.Prefixes = []string{""}
 	}
 	// The server has the last word, where it can be asked (Redis 7): it knows what the rules' text cannot show.
-	v, err = c.ask(ctx, "acl", "dryrun", user, "get", "forebay")
-	switch {
-	case err == nil:
-		return v == "OK", nil
-	case isReply(err) && isUnknown(err):
-		return true, nil
-	default:
-		return false, fmt.Errorf("try GET as user %q: %w", user, err)
-	}
-}
-
-// mayReadAll looks for one permission set, the user's root or one of its selectors (Redis 7), that has all keys and GET.
-// Rights of different sets do not add up: a command must be allowed by one set as a whole.
-func mayReadAll(root map[string]any, flags []string) bool {
-	if (slices.Contains(flags, "allkeys") || allKeys(root["keys"])) && hasGet(root["commands"]) {
-		return true
-	}
-	selectors, _ := root["selectors"].([]any)
-	return slices.ContainsFunc(selectors, func(s any) bool {
-		set := pairs(s)
-		return allKeys(set["keys"]) && hasGet(set["commands"])
-	})
-}
-
-// allKeys tells whether key patterns let every key be read: Redis 7 gives "~a* %R~*", Redis 6 a list of "a*".
-func allKeys(v any) bool {
-	patterns := texts(v)
-	if s, ok := v.(string); ok {
-		patterns = strings.Fields(s)
-	}
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		switch p {
-		case "*", "~*", "%R~*", "%RW~*", "%WR~*", "allkeys":
-			return true
+	var sure Readable
+	for _, prefix := range r.Prefixes {
+		may, err := c.dryRun(ctx, user, prefix+"forebay")
+		if err != nil {
+			return Readable{}, err
 		}
-		return false
-	})
+		if may {
+			sure.All = sure.All || prefix == ""
+			sure.Prefixes = append(sure.Prefixes, prefix)
+		}
+	}
+	return sure, nil
 }
 
-// hasGet follows command rules in their order and tells whether GET is left allowed.
-func hasGet(v any) bool {
+// dryRun tells whether the server would let the user GET and MGET the key. One that cannot be asked leaves it to the rules' text.
+func (c *Client) dryRun(ctx context.Context, user, key string) (bool, error) {
+	for _, cmd := range []string{"get", "mget"} {
+		v, err := c.ask(ctx, "acl", "dryrun", user, cmd, key)
+		switch {
+		case err == nil && v == "OK":
+		case err == nil:
+			return false, nil
+		case isReply(err) && isUnknown(err):
+			return true, nil
+		default:
+			return false, fmt.Errorf("try %s as user %q: %w", cmd, user, err)
+		}
+	}
+	return true, nil
+}
+
+// readable looks at each permission set, the user's root and its selectors (Redis 7). Rights of different sets do not add up: a command must be
+// allowed by one set as a whole.
+func readable(root map[string]any, flags []string) (r Readable) {
+	add := func(set map[string]any, all bool) {
+		if !hasCommand(set["commands"], "get") || !hasCommand(set["commands"], "mget") {
+			return
+		}
+		for _, p := range patterns(set["keys"]) {
+			prefix, ok := prefixOf(p)
+			switch {
+			case !ok:
+			case prefix == "":
+				all = true
+			default:
+				r.Prefixes = append(r.Prefixes, prefix)
+			}
+		}
+		r.All = r.All || all
+	}
+	add(root, slices.Contains(flags, "allkeys"))
+	selectors, _ := root["selectors"].([]any)
+	for _, s := range selectors {
+		add(pairs(s), false)
+	}
+	return r
+}
+
+// patterns lists key patterns: Redis 7 gives "~a* %R~*", Redis 6 a list of "a*".
+func patterns(v any) []string {
+	if s, ok := v.(string); ok {
+		return strings.Fields(s)
+	}
+	return texts(v)
+}
+
+// prefixOf returns what every key begins with that the pattern lets be read, if it asks for nothing else.
+func prefixOf(pattern string) (prefix string, ok bool) {
+	if pattern == "allkeys" {
+		return "", true
+	}
+	if kind, rest, found := strings.Cut(pattern, "~"); found && (kind == "" || kind == "%R" || kind == "%RW" || kind == "%WR") {
+		pattern = rest
+	} else if found && strings.HasPrefix(kind, "%") {
+		return "", false // to write
+	}
+	prefix, ok = strings.CutSuffix(pattern, "*")
+	return prefix, ok && !strings.ContainsAny(prefix, `*?[\`)
+}
+
+// hasCommand follows command rules in their order and tells whether GET, or MGET, is left allowed.
+func hasCommand(v any, name string) bool {
 	text, _ := v.(string)
 	has := false
 	for rule := range strings.FieldsSeq(strings.ToLower(text)) {
 		switch rule {
-		case "+@all", "allcommands", "+get", "+@read", "+@string", "+@fast":
+		case "+@all", "allcommands", "+" + name, "+@read", "+@string", "+@fast":
 			has = true
-		case "-@all", "nocommands", "-get", "-@read", "-@string", "-@fast":
+		case "-@all", "nocommands", "-" + name, "-@read", "-@string", "-@fast":
 			has = false
 		}
 	}
 	return has
+}
+
+// ACLDigest tells whether users' rights have changed since it gave another value.
+func (c *Client) ACLDigest(ctx context.Context) (uint64, error) {
+	v, err := c.ask(ctx, "acl", "list")
+	if err != nil {
+		return 0, fmt.Errorf("list users: %w", err)
+	}
+	d := xxhash.New()
+	for _, user := range texts(v) {
+		_, _ = d.WriteString(user) // never fails
+		_, _ = d.WriteString("\n")
+	}
+	return d.Sum64(), nil
 }
 
 // isUnknown tells whether the server does not know the command or subcommand.

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -12,25 +13,29 @@ import (
 	"forebay/internal/testkit"
 )
 
-func TestMayReadAll(t *testing.T) {
+func TestReadable(t *testing.T) {
 	s := testkit.Redis(t)
 	c := openUp(t, s)
+	all, none := redis.Readable{All: true, Prefixes: []string{""}}, redis.Readable{}
+	of := func(prefixes ...string) redis.Readable { return redis.Readable{Prefixes: prefixes} }
 	tests := []struct {
 		name, rules string
-		want        bool
+		want        redis.Readable
 	}{
-		{"everything", "on nopass ~* +@all", true},
-		{"only get", "on nopass ~* +get", true},
-		{"read keys only", "on nopass %R~* +@read", true},
-		{"a selector of its own", "on nopass (~* +get) ~a* +@all", true},
-		{"off", "off nopass ~* +@all", false},
-		{"some keys, and among them the one that is tried", "on nopass ~f* +@all", false},
-		{"some keys", "on nopass ~a* ~b* +@all", false},
-		{"write keys only", "on nopass %W~* +@all", false},
-		{"no commands", "on nopass ~* -@all", false},
-		{"get taken away", "on nopass ~* +@all -get", false},
-		{"get taken away with its category", "on nopass ~* +@all -@read", false},
-		{"rights of two sets do not add up", "on nopass ~* -@all (~a* +get)", false},
+		{"everything", "on nopass ~* +@all", all},
+		{"only get and mget", "on nopass ~* +get +mget", all},
+		{"only get", "on nopass ~* +get", none},
+		{"read keys only", "on nopass %R~* +@read", all},
+		{"a selector of its own", "on nopass (~* +get +mget) ~a* +@all", all},
+		{"off", "off nopass ~* +@all", none},
+		{"the keys of prefixes", "on nopass ~a:* %R~b* +@all", of("a:", "b")},
+		{"other patterns", "on nopass ~a?b* ~c ~[d]* ~*e +@all", none},
+		{"write keys only", "on nopass %W~* +@all", none},
+		{"no commands", "on nopass ~* -@all", none},
+		{"get taken away", "on nopass ~* +@all -get", none},
+		{"mget taken away", "on nopass ~* +@all -mget", none},
+		{"get taken away with its category", "on nopass ~* +@all -@read", none},
+		{"rights of two sets do not add up", "on nopass ~* -@all (~a* +get +mget)", of("a")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -40,23 +45,60 @@ func TestMayReadAll(t *testing.T) {
 				args = append(args, r)
 			}
 			s.Do(t, args...)
-			if got, err := c.MayReadAll(t.Context(), "u"); got != tt.want || err != nil {
-				t.Errorf("%t, %v", got, err)
+			if got, err := c.Readable(t.Context(), "u"); !reflect.DeepEqual(got, tt.want) || err != nil {
+				t.Errorf("%+v, %v", got, err)
 			}
 		})
 	}
-	if got, err := c.MayReadAll(t.Context(), ""); !got || err != nil {
-		t.Errorf("the default user: %t, %v", got, err)
+	is := func(name string, c *redis.Client, user string, want redis.Readable, fails bool) {
+		t.Helper()
+		if got, err := c.Readable(t.Context(), user); !reflect.DeepEqual(got, want) || (err != nil) != fails || errors.Is(err, backend.ErrStoreDown) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
 	}
-	if got, err := c.MayReadAll(t.Context(), "nobody"); got || err != nil {
-		t.Errorf("a user that does not exist: %t, %v", got, err)
-	}
+	is("the default user", c, "", all, false)
+	is("a user that does not exist", c, "nobody", none, false)
+	is("of miniredis", open(t, "tcp", miniredis.RunT(t).Addr()), "", none, true)
+	s.Do(t, "acl", "setuser", "forebay", "on", ">own", "+@all")
+	own := redis.Open(redis.Options{Addr: s.Addr, Username: "forebay", Password: "own", Log: logTo(t)})
+	t.Cleanup(own.Close)
+	soon(t, "redis is up", own.Up)
 	s.Do(t, "acl", "setuser", "default", "-acl")
-	if got, err := c.MayReadAll(t.Context(), ""); got || err == nil || errors.Is(err, backend.ErrStoreDown) {
-		t.Errorf("without the right to ask: %t, %v", got, err)
+	is("without the right to ask", c, "", none, true)
+	s.Do(t, "config", "set", "requirepass", "secret")
+	is("who has not authenticated, where a password is asked for", own, "", none, false)
+	is("who has", own, "default", all, false)
+}
+
+func TestReadableCovers(t *testing.T) {
+	r := redis.Readable{Prefixes: []string{"mnist:", "x"}}
+	for prefix, want := range map[string]bool{"mnist:train:": true, "mnist:": true, "mnist": false, "": false, "x": true, "y": false} {
+		if got := r.Covers(prefix); got != want {
+			t.Errorf("%q: %t", prefix, got)
+		}
 	}
-	if got, err := open(t, "tcp", miniredis.RunT(t).Addr()).MayReadAll(t.Context(), ""); got || err == nil {
-		t.Errorf("of miniredis: %t, %v", got, err)
+	if !(redis.Readable{All: true}).Covers("") || (redis.Readable{}).Covers("") {
+		t.Error("all or nothing")
+	}
+}
+
+func TestACLDigest(t *testing.T) {
+	s := testkit.Redis(t)
+	c := openUp(t, s)
+	digest := func() uint64 {
+		d, err := c.ACLDigest(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	before := digest()
+	if digest() != before {
+		t.Error("it changes by itself")
+	}
+	s.Do(t, "acl", "setuser", "u", "on")
+	if digest() == before {
+		t.Error("a new user does not change it")
 	}
 }
 

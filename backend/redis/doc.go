@@ -6,8 +6,8 @@
 //	                ├─ Facts, Memory      INFO and CONFIG, as far as the server tells
 //	                ├─ Commands           COMMAND, parsed for the proxy's command table
 //	                ├─ Tracker            invalidations and TTLs in one order, for the near copy; its own raw connection
-//	                ├─ MayReadAll,        ACL, for near hits and for HTTP
-//	                │  Authenticate
+//	                ├─ Readable,          ACL, for near hits and for HTTP
+//	                │  ACLDigest, Authenticate
 //	                └─ Watch ─► Watcher   keyspace notifications to events, proved against the server's counters
 //
 // Invariants:

@@ -91,9 +91,9 @@ func (n *node) startRedis(ctx context.Context) error {
 	c := n.redisAddr.open(&n.cfg.Redis, n.log)
 	n.redis = c
 	n.up.push("redis", closed(c.Close))
-	n.rights = newRights(c.MayReadAll)
+	n.rights = newRights(c.Readable, c.ACLDigest)
 	if n.private != nil && n.private.InProcess() {
-		n.rights = newRights(everybody)
+		n.rights = newRights(everybody, func(context.Context) (uint64, error) { return 0, nil })
 	}
 	n.upkeep = newUpkeep(c, n.rights, n.log)
 	c.OnChange(n.upkeep.change)
@@ -106,7 +106,9 @@ func (n *node) startRedis(ctx context.Context) error {
 }
 
 // everybody is what the in-process stand-in has in place of ACLs: a user who could authenticate may read.
-func everybody(context.Context, string) (bool, error) { return true, nil }
+func everybody(context.Context, string) (redis.Readable, error) {
+	return redis.Readable{All: true}, nil
+}
 
 // startWatcher listens for evictions.
 func (n *node) startWatcher(ctx context.Context) error {

@@ -4,137 +4,202 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"forebay/backend"
+	"forebay/backend/redis"
 )
 
 const (
-	maxUsers   = 1000             // of whom it is known whether they may read
-	rightsLive = 30 * time.Second // between two questions about one user
+	maxUsers   = 1000             // of whom it is known what they may read
+	rightsLook = time.Second      // between two looks at whether anybody's rights have changed
+	rightsLive = 30 * time.Second // between two questions about one user, where the server does not tell that
 	askWithin  = 2 * time.Second
 )
 
-// rights knows which users may read every key: it asks in the background and answers at once. What is not known is no.
-// It is safe for concurrent use.
+// rights knows what users may read without Redis being asked: it asks in the background and answers at once, without a lock. What is not known is
+// no. It is safe for concurrent use.
+//
+// A change of rights through this process is known before its client has the reply (revoke); any other within about a second.
 type rights struct {
-	ask  func(ctx context.Context, user string) (bool, error)
-	wake chan struct{} // one token: there is a new user
+	ask    func(ctx context.Context, user string) (redis.Readable, error)
+	digest func(ctx context.Context) (uint64, error) // changes with anybody's rights
+	wake   chan struct{}                             // one token: there is a new user
 
-	mu    sync.Mutex
-	users map[string]*right
+	users sync.Map // names to *right
+	count atomic.Int64
 }
 
+// right is of one user.
 type right struct {
-	may   bool
-	asked bool // the answer is known
-	used  bool // since the last refresh
+	may   atomic.Pointer[redis.Readable] // nil: not known
+	used  atomic.Bool                    // since the last refresh
+	since atomic.Int64                   // revocations
 }
 
-func newRights(ask func(context.Context, string) (bool, error)) *rights {
-	return &rights{ask: ask, wake: make(chan struct{}, 1), users: map[string]*right{}}
+func newRights(ask func(context.Context, string) (redis.Readable, error), digest func(context.Context) (uint64, error)) *rights {
+	return &rights{ask: ask, digest: digest, wake: make(chan struct{}, 1)}
 }
 
-// mayRead tells whether the user is known to be allowed to read every key; "" is who has not authenticated. It never
+// mayRead tells whether the user is known to be allowed to read every key that begins with prefix; "" is who has not authenticated. It never
 // waits for Redis.
-func (r *rights) mayRead(user string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	u := r.users[user]
+func (r *rights) mayRead(user, prefix string) bool {
+	u := r.user(user)
 	if u == nil {
-		if len(r.users) >= maxUsers {
-			return false
-		}
-		u = &right{}
-		r.users[user] = u
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+		return false
 	}
-	u.used = true
-	return u.may
+	if !u.used.Load() {
+		u.used.Store(true)
+	}
+	may := u.may.Load()
+	return may != nil && may.Covers(prefix)
+}
+
+// user returns what is known of a user, nil if there is no room. One who is new is asked for.
+func (r *rights) user(name string) *right {
+	if u, ok := r.users.Load(name); ok {
+		return u.(*right)
+	}
+	if r.count.Load() >= maxUsers {
+		return nil
+	}
+	u, known := r.users.LoadOrStore(name, &right{})
+	if !known {
+		r.count.Add(1)
+		r.wakeUp()
+	}
+	return u.(*right)
+}
+
+func (r *rights) wakeUp() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
 }
 
 // check is mayRead for who can wait: it asks where the answer is not known.
-func (r *rights) check(ctx context.Context, user string) bool {
-	if r.mayRead(user) {
-		return true
+func (r *rights) check(ctx context.Context, user, prefix string) bool {
+	if u := r.user(user); u != nil && u.may.Load() != nil {
+		return r.mayRead(user, prefix)
 	}
-	r.mu.Lock()
-	u := r.users[user]
-	known := u != nil && u.asked
-	r.mu.Unlock()
-	if known {
-		return false
-	}
-	return r.learn(ctx, user)
+	return r.learn(ctx, user).Covers(prefix)
 }
 
-// run asks until ctx ends: for new users when they come, for all of them now and then.
+// revoke forgets what everybody may read, and asks anew: somebody's rights are said to have changed.
+func (r *rights) revoke() {
+	r.users.Range(func(_, v any) bool {
+		u := v.(*right)
+		u.since.Add(1) // first: see learn
+		u.may.Store(nil)
+		return true
+	})
+	r.wakeUp()
+}
+
+// run asks until ctx ends: for new users when they come, for all of them when rights have changed, or now and then if that is not told.
 func (r *rights) run(ctx context.Context) {
-	tick := time.NewTicker(rightsLive)
-	defer tick.Stop()
+	look := time.NewTicker(rightsLook)
+	defer look.Stop()
+	old := time.NewTicker(rightsLive)
+	defer old.Stop()
+	var last uint64
+	told := false
 	for {
 		select {
 		case <-r.wake:
-			for _, user := range r.list(func(u *right) bool { return !u.asked }) {
-				r.learn(ctx, user)
+			r.each(func(name string, u *right) {
+				if u.may.Load() == nil {
+					r.learn(ctx, name)
+				}
+			})
+		case <-look.C:
+			now, err := r.lookAt(ctx)
+			if changed := told && now != last; err == nil && changed {
+				r.refresh(ctx)
 			}
-		case <-tick.C:
+			if told = told && !errors.Is(err, errNotTold) || err == nil; err == nil {
+				last = now
+			}
+		case <-old.C:
 			r.forget()
-			r.refresh(ctx)
+			if !told {
+				r.refresh(ctx)
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// errNotTold means that the server does not tell when rights change.
+var errNotTold = errors.New("rights are not told")
+
+func (r *rights) lookAt(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	now, err := r.digest(ctx)
+	if err != nil && !errors.Is(err, backend.ErrStoreDown) && ctx.Err() == nil {
+		err = errNotTold
+	}
+	return now, err
+}
+
 // refresh asks for every user.
 func (r *rights) refresh(ctx context.Context) {
-	for _, user := range r.list(func(*right) bool { return true }) {
-		r.learn(ctx, user)
-	}
+	r.each(func(name string, _ *right) { r.learn(ctx, name) })
+}
+
+func (r *rights) each(f func(name string, u *right)) {
+	r.users.Range(func(k, v any) bool {
+		f(k.(string), v.(*right))
+		return true
+	})
 }
 
 // forget makes room: a user nobody asked for since the last time is asked for again when it comes. "" stays.
 func (r *rights) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for name, u := range r.users {
-		if !u.used && name != "" {
-			delete(r.users, name)
+	r.each(func(name string, u *right) {
+		if !u.used.Swap(false) && name != "" {
+			r.users.Delete(name)
+			r.count.Add(-1)
 		}
-		u.used = false
-	}
+	})
 }
 
-func (r *rights) list(want func(*right) bool) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var names []string
-	for name, u := range r.users {
-		if want(u) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// learn asks for one user. While Redis is down what was known stays: that is what it is for. Any other error is no.
-func (r *rights) learn(ctx context.Context, user string) bool {
+// learn asks for one user. While Redis is down what was known stays: that is what it is for. Any other error is no. An answer is not kept if rights were
+// revoked since it was asked for:
+//
+//  1. Redis is asked for u, and says all.
+//  2. A client has u's rights taken away, and everything is revoked.
+//  3. The answer of 1 arrives.
+func (r *rights) learn(ctx context.Context, user string) redis.Readable {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
+	var u *right
+	var since int64
+	if v, ok := r.users.Load(user); ok {
+		u = v.(*right)
+		since = u.since.Load()
+	}
 	may, err := r.ask(ctx, user)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	u := r.users[user]
+	if err != nil {
+		if u != nil && (errors.Is(err, backend.ErrStoreDown) || ctx.Err() != nil) {
+			if was := u.may.Load(); was != nil {
+				return *was
+			}
+			return redis.Readable{}
+		}
+		may = redis.Readable{}
+	}
 	if u == nil {
-		return may && err == nil
+		return may
 	}
-	if err != nil && (errors.Is(err, backend.ErrStoreDown) || ctx.Err() != nil) {
-		return u.may
+	u.may.Store(&may)
+	if u.since.Load() != since {
+		u.may.Store(nil)
+		r.wakeUp()
 	}
-	u.may, u.asked = may && err == nil, true
-	return u.may
+	return may
 }

@@ -144,7 +144,7 @@ func (u *upkeep) run(ctx context.Context) {
 
 // startUpkeep begins to follow Redis, and asks what users may read: now and then.
 func (n *node) startUpkeep(ctx context.Context) error {
-	n.rights.mayRead("") // asked for now, so that it is known when Redis goes down
+	n.rights.mayRead("", "") // asked for now, so that it is known when Redis goes down
 	if n.redis.Up() {
 		n.rights.refresh(ctx)
 	}
