@@ -110,8 +110,20 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 	default:
 		s.leaveOwn()
 		s.forward(cmd, frame, args)
+		if cmd.name == "acl" && s.srv.opts.RightsChanged != nil {
+			s.rightsMayChange(args)
+		}
 	}
 	return 0, false
+}
+
+// rightsMayChange has what users may read asked anew, once Redis has answered an ACL command that may change it and before anybody who
+// is told of that sends what comes next.
+func (s *session) rightsMayChange(args [][]byte) {
+	if len(args) > 1 && (equalFold(args[1], "setuser") || equalFold(args[1], "deluser") || equalFold(args[1], "load")) {
+		s.drain()
+		s.srv.opts.RightsChanged()
+	}
 }
 
 // special takes a command that needs a connection of the client's own.

@@ -117,7 +117,7 @@ func TestFullRedisIsAnErrorForWhatNeedsTheValueThere(t *testing.T) {
 
 // Nothing is loaded for a command that its user may not run.
 func TestNothingIsLoadedForWhoMayNot(t *testing.T) {
-	f := start(t, options{mayRead: func(string) bool { return false }})
+	f := start(t, options{mayRead: func(string, string) bool { return false }})
 	f.redis.Do(t, "ACL", "SETUSER", "writer", "on", ">pw", "~t:*", "+append", "+multi", "+exec", "+strlen", "+set")
 	f.redis.Do(t, "ACL", "SETUSER", "other", "on", ">pw", "~o:*", "+@all")
 	const noperm = "-NOPERM "

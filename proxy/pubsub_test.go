@@ -224,7 +224,7 @@ func TestClientCommands(t *testing.T) {
 }
 
 func TestPassword(t *testing.T) {
-	f := start(t, options{redisArgs: []string{"--requirepass", "secret"}, down: true, mayRead: func(string) bool { return false }})
+	f := start(t, options{redisArgs: []string{"--requirepass", "secret"}, down: true, mayRead: func(string, string) bool { return false }})
 	c := dial(t, f.addr)
 	const noauth = "-NOAUTH Authentication required.\r\n"
 	c.do(noauth+noauth+noauth, "GET a", "GET t:1", "SELECT 2")
