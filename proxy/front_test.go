@@ -163,17 +163,18 @@ type front struct {
 }
 
 type options struct {
-	limits    *proxy.Limits
-	redisArgs []string
-	redis     *testkit.RedisServer // instead of one of its own
-	upstream  string               // instead of the Redis's own address
-	down      bool                 // Redis is not up at first
-	stuck     bool                 // the test ends the server itself, by stop
-	mayRead   func(user, prefix string) bool
-	wrap      func(*front) backend.Store // the engine's store, where it is not Redis's own client
-	tracker   backend.Tracker            // of a near copy; nil: none
-	routes    []route.Spec               // beside t and h
-	patterns  func() int
+	limits        *proxy.Limits
+	redisArgs     []string
+	redis         *testkit.RedisServer // instead of one of its own
+	upstream      string               // instead of the Redis's own address
+	down          bool                 // Redis is not up at first
+	stuck         bool                 // the test ends the server itself, by stop
+	mayRead       func(user, prefix string) bool
+	rightsChanged func()
+	wrap          func(*front) backend.Store // the engine's store, where it is not Redis's own client
+	tracker       backend.Tracker            // of a near copy; nil: none
+	routes        []route.Spec               // beside t and h
+	patterns      func() int
 }
 
 func start(t testing.TB, o options) *front {
@@ -222,7 +223,7 @@ func start(t testing.TB, o options) *front {
 	f.server, err = proxy.New(proxy.Options{
 		Pool: pool, Engine: engine, Near: f.near, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
 		Limits: limits, Budget: 3 * time.Second, StoreBudget: time.Second,
-		MayRead: o.mayRead, Patterns: o.patterns, Permits: f.store.Permits,
+		MayRead: o.mayRead, RightsChanged: o.rightsChanged, Patterns: o.patterns, Permits: f.store.Permits,
 		Info: func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
 	})
 	must(t, err)

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,5 +194,30 @@ func TestNearMGet(t *testing.T) {
 	c.do(want, "MGET "+strings.Join(keys, " "))
 	if n := f.source.queries.Load(); n != queries {
 		t.Errorf("%d queries", n-queries)
+	}
+}
+
+// What a user may read is asked anew as soon as a client has changed it.
+func TestRightsThatAClientChanges(t *testing.T) {
+	var changed atomic.Int64
+	f := start(t, options{rightsChanged: func() { changed.Add(1) }})
+	c := dial(t, f.addr)
+	c.do("+OK\r\n", "ACL SETUSER u on nopass")
+	c.send(frames("ACL DELUSER u", "ACL WHOAMI"))
+	c.expect(":1\r\n" + bulk("default"))
+	if changed.Load() != 2 {
+		t.Errorf("told %d times", changed.Load())
+	}
+}
+
+// A user that may read the keys of a route has near hits of them.
+func TestNearCopyOfAPrefix(t *testing.T) {
+	f := start(t, options{tracker: &deafTracker{}, mayRead: func(_, prefix string) bool { return strings.HasPrefix(prefix, "t:") }})
+	c := dial(t, f.addr)
+	f.warm(t, c, "t:1")
+	hits := f.near.Stats().Hits
+	c.do("*1\r\n"+bulk("value-1"), "MGET t:1")
+	if f.near.Stats().Hits != hits+1 {
+		t.Error("MGET is not answered from the near copy")
 	}
 }

@@ -116,11 +116,12 @@ func (r *rights) run(ctx context.Context) {
 			})
 		case <-look.C:
 			now, err := r.lookAt(ctx)
-			if changed := told && now != last; err == nil && changed {
+			switch {
+			case errors.Is(err, errNotTold):
+				told = false
+			case err == nil && (!told || now != last): // the first time too: it may have changed since they were asked for
+				told, last = true, now
 				r.refresh(ctx)
-			}
-			if told = told && !errors.Is(err, errNotTold) || err == nil; err == nil {
-				last = now
 			}
 		case <-old.C:
 			r.forget()

@@ -114,7 +114,7 @@ func start(t testing.TB) *front {
 	f.server, err = proxy.New(proxy.Options{
 		Pool: pool, Engine: engine, Routes: routes, Store: store, Events: events, Commands: metrics.Commands(),
 		Limits: proxy.DefaultLimits(), Budget: 3 * time.Second, StoreBudget: 5 * time.Second,
-		MayRead: func(user string) bool { return user == "" },
+		MayRead: func(user, _ string) bool { return user == "" },
 	})
 	must(t, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
