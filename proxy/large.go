@@ -95,12 +95,13 @@ func (s *session) stream(send bool) error {
 // stream is a large reply on its way from Redis to a slot.
 type stream struct {
 	slot   uint64
-	gather bool // it is looked at whole
-	head   bool // its beginning is looked at before it is passed on
-	skip   bool // it goes nowhere: its reader was answered long ago, or has left
-	late   bool // it is still owed, to a slot that was answered without it
-	push   bool // it answers no command
-	over   bool // it is gathered and came to more than gatherMax
+	gather bool   // it is looked at whole
+	head   bool   // its beginning is looked at before it is passed on
+	skip   bool   // it goes nowhere: its reader was answered long ago, or has left
+	late   bool   // it is still owed, to a slot that was answered without it
+	push   bool   // it answers no command
+	over   bool   // it is gathered and came to more than gatherMax
+	keep   []byte // of it so far, for the near copy; nil: that does not want it
 }
 
 // Large takes the news of a large reply and decides what becomes of it.
@@ -108,6 +109,7 @@ func (s *session) Large(head []byte) (blocks bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clock = wire.Now()
+	s.keepEnd()
 	s.streamed = stream{}
 	switch {
 	case s.own && s.unsolicited(head):
@@ -145,6 +147,7 @@ func (s *session) Large(head []byte) (blocks bool) {
 	if sl.kind == readOne {
 		s.srv.large.add(s.target.DB, sl.key)
 		s.record(sl, sl.key, event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: sl.op.size(head)})
+		s.keepBegin(sl, head)
 	}
 	return true
 }
@@ -173,6 +176,7 @@ func (s *session) Part(b []byte, last bool) {
 	if !st.push {
 		s.await(func() bool { return s.fifo.head == st.slot })
 	}
+	s.keepPart(b, last)
 	s.pass(b, !s.own)
 	if last && !st.push && !s.gone {
 		sl := s.fifo.at(st.slot)

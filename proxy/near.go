@@ -99,7 +99,16 @@ func (s *session) nearMany(cmd *command, args [][]byte) bool {
 const nearReply = 1 << 20
 
 func nearHit(reply []byte) event.Event {
-	return event.Event{Kind: event.Hit, Origin: event.FromNear, Bytes: opGet.size(reply)}
+	return event.Event{Kind: event.Hit, Origin: event.FromNear, Bytes: valueSize(len(reply))}
+}
+
+// valueSize is the number of bytes of a value whose RESP bulk has n: looking for it in the bulk would be a cache miss.
+func valueSize(n int) int64 {
+	for digits, most := 1, 9; ; digits, most = digits+1, most*10+9 {
+		if v := n - len("$\r\n\r\n") - digits; v <= most {
+			return int64(v)
+		}
+	}
 }
 
 // offer shows the near copy a value that Redis holds, as the reply of a read of its key that was asked for at t.

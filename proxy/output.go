@@ -170,6 +170,7 @@ func (s *session) drop(err error) {
 		return
 	}
 	s.gone = true
+	s.keepEnd()
 	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.EOF) {
 		s.srv.log.Debug("client dropped", "client", s.id, "addr", s.nc.RemoteAddr().String(), "error", err)
 	}

@@ -80,6 +80,7 @@ type Server struct {
 	table        atomic.Pointer[commands]
 	unknown      command
 	large        largeKeys
+	keeping      atomic.Int64 // bytes of large replies that are gathered for the near copy
 	ins          *bufferPool
 	outs         *bufferPool
 	details      detailPool

@@ -63,6 +63,18 @@ func (a *asking) find(id uint64, db int, key, value []byte) (same, other bool) {
 	return false, true
 }
 
+// voidOf voids what waits of an id.
+func (a *asking) voidOf(id uint64) {
+	if a.some.Load() == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if w := a.byID[id]; w != nil {
+		w.void.Store(true)
+	}
+}
+
 func (a *asking) get(ticket uint64) *waiting {
 	a.mu.Lock()
 	defer a.mu.Unlock()

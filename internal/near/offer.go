@@ -24,16 +24,20 @@ func (c *Cache) Offer(db int, key, value []byte, t Token) {
 	if c.known(db, key, value, p) {
 		return
 	}
-	if why := c.admit(db, len(key), value, p, t); why != nil {
+	if why := c.admit(db, len(key), int64(len(value)), p, t); why != nil {
 		why.Add(1)
 		return
 	}
-	w := &waiting{entry: newEntry(db, key, value, t.epoch), place: p, token: t}
+	c.ask(&waiting{entry: newEntry(db, key, value, t.epoch), place: p, token: t})
+}
+
+// ask asks for the TTL of a value that is to be kept.
+func (c *Cache) ask(w *waiting) {
 	if !c.asking.add(w) {
 		c.counts.busy.Add(1)
 		return
 	}
-	if !c.opt.Tracker.AskTTL(db, key, w.ticket) {
+	if !c.opt.Tracker.AskTTL(w.entry.db, []byte(w.entry.key), w.ticket) {
 		c.asking.done(w)
 		c.counts.busy.Add(1)
 	}
@@ -61,9 +65,9 @@ func (c *Cache) known(db int, key, value []byte, p place) bool {
 }
 
 // admit decides whether a value is to be kept: nil, or the counter of why not.
-func (c *Cache) admit(db, key int, value []byte, p place, t Token) *atomic.Uint64 {
+func (c *Cache) admit(db, key int, size int64, p place, t Token) *atomic.Uint64 {
 	switch {
-	case int64(len(value)) > c.opt.MaxValue || int64(len(value)+key)+entryBytes > c.opt.MaxBytes:
+	case size > c.opt.MaxValue || size+int64(key)+entryBytes > c.opt.MaxBytes:
 		return &c.counts.large
 	case c.opt.Now() >= c.until.Load():
 		return &c.counts.untracked

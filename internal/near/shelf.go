@@ -1,6 +1,7 @@
 package near
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -32,6 +33,15 @@ func newEntry(db int, key, value []byte, epoch uint64) *entry {
 	head := len(reply)
 	reply = append(append(reply, value...), "\r\n"...)
 	return &entry{key: string(key), reply: reply, value: reply[head : head+len(value)], db: db, epoch: epoch}
+}
+
+// entryOf is newEntry of a whole RESP bulk, which it takes; nil if it is none.
+func entryOf(db int, key, reply []byte, epoch uint64) *entry {
+	head := bytes.IndexByte(reply, '\n') + 1
+	if head == 0 || reply[0] != '$' || len(reply) < head+2 {
+		return nil
+	}
+	return &entry{key: string(key), reply: reply, value: reply[head : len(reply)-2], db: db, epoch: epoch}
 }
 
 // shelf is the store of one time between two flushes.
