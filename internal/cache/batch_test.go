@@ -103,7 +103,7 @@ func TestBatchesShareFlights(t *testing.T) {
 		f.source.before = every(g)
 		first := f.start("t:1:0", "t:1:1", "t:1:2", "t:1:3")
 		second := f.start("t:1:2", "t:1:3", "t:1:4", "t:1:5")
-		g.held(t, 2)
+		g.held(t, 1)
 		g.release()
 		wantResults(t, first.wait(), "v0", "v1", "v2", "v3")
 		wantResults(t, second.wait(), "v2", "v3", "v4", "v5")

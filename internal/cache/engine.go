@@ -38,12 +38,13 @@ type Options struct {
 
 // Engine loads what Redis does not hold. It is safe for concurrent use.
 type Engine struct {
-	opts    Options
-	flights flights
-	slots   chan struct{} // one per query under way
-	busy    atomic.Int64  // flights under way: lets Fence return at once
-	objects objects
-	notices notices
+	opts     Options
+	flights  flights
+	slots    chan struct{} // one per query under way
+	busy     atomic.Int64  // flights under way: lets Fence return at once
+	objects  objects
+	gathered gatherer
+	notices  notices
 
 	coalesced atomic.Int64
 

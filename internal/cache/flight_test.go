@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"forebay/internal/cache"
 	"forebay/internal/event"
@@ -103,6 +104,7 @@ func TestReadersAfterAFenceBeginAnother(t *testing.T) {
 		f.source.set(1, 1, "v2")
 		f.engine.Fence(0, []byte("t:1:1"))
 		second := f.start("t:1:1")
+		<-time.After(time.Second) // it does not wait for the old query longer than it takes to gather
 		young.held(t, 1)
 
 		old.release() // the old flight ends and its reader looks again: it joins the young one

@@ -74,7 +74,7 @@ func (f *objectFlight) header() (o backend.Object, found, asked bool, err error)
 	ctx, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
 	defer cancel()
 	f.err = nil
-	if len(e.gather([]*load{f.load})) == 0 {
+	if !e.locate(f.load) {
 		return o, false, false, f.err
 	}
 	if err := e.acquire(ctx); err != nil {
