@@ -60,6 +60,10 @@ func (s *session) command(frame []byte, args [][]byte, rest []byte) (used int, w
 	if cmd == nil {
 		cmd = &s.srv.unknown
 	}
+	s.unsettled = false
+	if s.srv.opts.Invalid.Pending() && !s.settle(cmd, args) {
+		return 0, false
+	}
 	switch {
 	case s.pins.relay:
 		s.relayed(cmd, frame, args)

@@ -21,6 +21,7 @@ import (
 	"forebay/backend/redis/wire"
 	"forebay/internal/cache"
 	"forebay/internal/event"
+	"forebay/internal/invalidation"
 	"forebay/internal/metric"
 	"forebay/internal/near"
 	"forebay/internal/route"
@@ -158,6 +159,7 @@ type front struct {
 	server *proxy.Server
 	events *event.Pipeline
 	near   *near.Cache
+	queue  *invalidation.Queue // nobody runs it: what is kept is settled by who needs it
 	lines  *lines
 	stop   func(t testing.TB, drain time.Duration)
 }
@@ -173,6 +175,7 @@ type options struct {
 	rightsChanged func()
 	wrap          func(*front) backend.Store // the engine's store, where it is not Redis's own client
 	tracker       backend.Tracker            // of a near copy; nil: none
+	follow        bool                       // a near copy that follows Redis
 	routes        []route.Spec               // beside t and h
 	patterns      func() int
 }
@@ -211,11 +214,16 @@ func start(t testing.TB, o options) *front {
 	engine := cache.New(cache.Options{
 		Store: store, Source: f.source, Routes: routes, Record: f.events.Record,
 		Budget: 3 * time.Second, StoreBudget: time.Second, Loads: 64,
+		Settle: func(ctx context.Context) error { return f.queue.Settle(ctx) },
 	})
 	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: addr})
 	if o.tracker != nil {
 		f.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: o.tracker, Now: wire.Now})
 	}
+	if o.follow {
+		f.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: f.store.Tracker([]string{"t:"}), Now: wire.Now})
+	}
+	f.queue = invalidation.New(invalidation.Options{Store: f.store, Loads: engine, Near: f.near, Routes: routes, MaxKeys: 3})
 	limits := proxy.DefaultLimits()
 	if o.limits != nil {
 		limits = *o.limits
@@ -224,6 +232,7 @@ func start(t testing.TB, o options) *front {
 		Pool: pool, Engine: engine, Near: f.near, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
 		Limits: limits, Budget: 3 * time.Second, StoreBudget: time.Second,
 		MayRead: o.mayRead, RightsChanged: o.rightsChanged, Patterns: o.patterns, Permits: f.store.Permits,
+		Invalid: f.queue, MayRemove: func(user string) bool { return user == "" },
 		Info: func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
 	})
 	must(t, err)

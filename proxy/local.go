@@ -373,30 +373,3 @@ func (s *session) text(t string) []byte {
 	}
 	return redcon.AppendBulkString(nil, t)
 }
-
-// forebay answers Forebay's own verbs.
-func (s *session) forebay(args [][]byte) {
-	switch {
-	case len(args) == 2 && equalFold(args[1], "stats"):
-		s.reply(s.text(string(s.srv.opts.Info(nil))))
-	case len(args) > 2 && equalFold(args[1], "session"):
-		s.sessionVerb(args[2:])
-	case len(args) == 1 || equalFold(args[1], "help"):
-		help := []string{
-			"FOREBAY <subcommand>. Subcommands are:",
-			"SESSION LIST", "    The live sessions: client names, with what they read.",
-			"SESSION INFO <name>", "    All that is known of one.",
-			"SESSION END <name>", "    End it and give back the keys that only it used.",
-			"SESSION EXTEND <name> <seconds>", "    Keep it for at least so long, connected or not.",
-			"STATS", "    What INFO shows in its Forebay section.",
-			"HELP", "    Print this help.",
-		}
-		b := redcon.AppendArray(nil, len(help))
-		for _, l := range help {
-			b = redcon.AppendString(b, l)
-		}
-		s.reply(b)
-	default:
-		s.reply(fmt.Appendf(nil, "-ERR unknown subcommand '%.128s'. Try FOREBAY HELP.\r\n", line(string(args[1]))))
-	}
-}

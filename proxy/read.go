@@ -10,7 +10,7 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 	if r != nil && cmd.read == opGet && s.nearOne(cmd, r, args[1]) {
 		return
 	}
-	blind := r != nil && !s.srv.opts.Store.Up() && s.mayRead(r) // Redis will not be asked
+	blind := r != nil && !s.redisUp() && s.mayRead(r) // Redis will not be asked
 	if !blind && s.srv.large.has(s.target.DB, args[1]) && !s.own && !s.takeOwn() {
 		return
 	}
@@ -76,7 +76,7 @@ func (s *session) readMGet(cmd *command, frame []byte, args [][]byte) {
 
 // sendRead forwards a read, or has it loaded at once if Redis is known to be down and the client may read what it asks for.
 func (s *session) sendRead(frame []byte, sl *slot) {
-	if sl.route == nil || s.srv.opts.Store.Up() || !s.mayReadFor(sl) {
+	if sl.route == nil || s.redisUp() || !s.mayReadFor(sl) {
 		s.append(frame, sl)
 		return
 	}

@@ -39,7 +39,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Options of a Server. All but TLS, Info, Patterns, Sessions and Log are needed.
+// Options of a Server. All but TLS, Info, Patterns, Sessions, Invalid, MayRemove and Log are needed.
 type Options struct {
 	Pool     *wire.Pool
 	Engine   *cache.Engine
@@ -66,6 +66,10 @@ type Options struct {
 	// Patterns is how many patterns Forebay itself is subscribed to in Redis just now; nil: none.
 	Patterns func() int
 	Sessions Sessions // nil: none are followed
+	// Invalid drops values that are known to be wrong; nil: nothing does. MayRemove tells, without blocking, whether a user was last known to be
+	// allowed to remove keys, for when Redis cannot be asked; nil: nobody is.
+	Invalid   Invalidator
+	MayRemove func(user string) bool
 	// AfterUse are the routes whose values are given back after use: their fills are remembered.
 	AfterUse []string
 	Version  string
@@ -108,6 +112,12 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Sessions == nil {
 		o.Sessions = noSessions{}
+	}
+	if o.Invalid == nil {
+		o.Invalid = noInvalidator{}
+	}
+	if o.MayRemove == nil {
+		o.MayRemove = func(string) bool { return false }
 	}
 	if o.Info == nil {
 		o.Info = func(b []byte) []byte { return b }

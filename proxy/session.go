@@ -74,6 +74,7 @@ type session struct {
 	batchFrom       uint64 // their first slot
 	sending         int    // replies to what is being submitted: of no connection yet
 	tx              *transaction
+	unsettled       bool // Redis must not be asked for what the present command reads: see settle
 
 	nearReplies [][]byte // of an MGET that is being answered from the near copy
 	nearTokens  []near.Token

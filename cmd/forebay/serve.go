@@ -18,6 +18,7 @@ import (
 	"forebay/config"
 	"forebay/internal/cache"
 	"forebay/internal/event"
+	"forebay/internal/invalidation"
 	"forebay/internal/metric"
 	"forebay/internal/near"
 	"forebay/internal/route"
@@ -61,6 +62,8 @@ type node struct {
 	watcher   *redis.Watcher // nil: evictions are not watched
 	engine    *cache.Engine
 	near      *near.Cache // nil: none
+	invalid   *invalidation.Queue
+	removers  *rights // who may remove keys
 	front     *proxy.Server
 	web       *web.Server
 	reads     reads         // by HTTP
@@ -100,6 +103,7 @@ func (cmd serveCmd) Run(c *console) (err error) {
 		n.startUpkeep,
 		n.startEngine,
 		n.startNear,
+		n.startInvalidation,
 		n.startHTTP,
 		n.startFront,
 	} {
@@ -200,6 +204,7 @@ func (n *node) startEngine(context.Context) error {
 	n.engine = cache.New(cache.Options{
 		Store: n.redis, Source: n.source, Routes: n.routes, Record: n.events.Record,
 		Budget: n.cfg.Budget, StoreBudget: n.storeBudget(), Loads: maxLoads, Log: n.log,
+		Settle: func(ctx context.Context) error { return n.invalid.Settle(ctx) },
 	})
 	n.up.push("engine", closed(n.engine.Close))
 	return nil
@@ -222,7 +227,8 @@ func (n *node) startFront(context.Context) error {
 			ReplyBytes: int(l.ReplyBytes), InputBytes: int(l.InputBytes), WriteTimeout: l.WriteTimeout,
 		},
 		Budget: n.cfg.Budget, StoreBudget: n.storeBudget(),
-		MayRead: n.rights.mayRead, RightsChanged: n.rights.revoke, Permits: n.redis.Permits, Info: n.info, Patterns: n.patterns, Sessions: sessionVerbs{n.sessions, n.events}, AfterUse: n.cfg.AfterUse(), Version: version, TLS: tls, Log: n.log,
+		MayRead: n.rights.mayRead, RightsChanged: n.rightsChanged, Permits: n.redis.Permits, Info: n.info, Patterns: n.patterns, Sessions: sessionVerbs{n.sessions, n.events}, AfterUse: n.cfg.AfterUse(), Version: version, TLS: tls, Log: n.log,
+		Invalid: n.invalid, MayRemove: n.mayRemove,
 	})
 	if err != nil {
 		return err

@@ -139,6 +139,9 @@ func (n *node) load(ctx context.Context, db int, want cache.Want, mode cache.Mod
 func (n *node) cached(ctx context.Context, db int, key []byte, hash bool) (value []byte, down bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, n.storeBudget())
 	defer cancel()
+	if err := n.invalid.Settle(ctx); err != nil {
+		return nil, true, err
+	}
 	get := n.redis.Get
 	if hash {
 		get = n.redis.GetHashes

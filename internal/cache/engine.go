@@ -23,7 +23,7 @@ var ErrContended = errors.New("key was written each time it was loaded")
 // ErrClosed means that the engine is shutting down.
 var ErrClosed = errors.New("shutting down")
 
-// Options of an Engine. All but Log are needed.
+// Options of an Engine. All but Settle and Log are needed.
 type Options struct {
 	Store  backend.Store
 	Source backend.Source
@@ -33,7 +33,9 @@ type Options struct {
 	Budget, StoreBudget time.Duration
 	// Loads is the most queries of the source under way at once; more wait within their budget.
 	Loads int
-	Log   *slog.Logger
+	// Settle removes from the Store what is known to be wrong there; while it cannot, the Store is taken for down. nil: nothing ever is.
+	Settle func(ctx context.Context) error
+	Log    *slog.Logger
 }
 
 // Engine loads what Redis does not hold. It is safe for concurrent use.
@@ -250,6 +252,19 @@ func (e *Engine) FenceAll(db int) {
 	for _, f := range e.flights.fenceAll(db) {
 		<-f.done
 	}
+}
+
+// usable tells whether Redis may be asked: it answers, and holds nothing that is known to be wrong.
+func (e *Engine) usable(ctx context.Context) bool {
+	if !e.opts.Store.Up() {
+		return false
+	}
+	if e.opts.Settle == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.opts.StoreBudget)
+	defer cancel()
+	return e.opts.Settle(ctx) == nil
 }
 
 // Idle tells that nothing is being loaded: one atomic read.

@@ -36,7 +36,7 @@ func (e *Engine) fly(ctx context.Context, db int, mine []load, mode Mode) {
 	for i := range mine {
 		todo[i] = &mine[i]
 	}
-	storeUp := e.opts.Store.Up()
+	storeUp := e.usable(ctx)
 	if storeUp && !mode.NoLook {
 		todo, storeUp = e.look(ctx, db, todo, mode)
 	}

@@ -79,7 +79,7 @@ type objectFlight struct {
 
 // flyObject ends l: from Redis, from the source, or with an error.
 func (e *Engine) flyObject(l *load, mode Mode) {
-	f := &objectFlight{load: l, engine: e, up: e.opts.Store.Up()}
+	f := &objectFlight{load: l, engine: e, up: e.usable(e.ctx)}
 	if f.up && !mode.NoLook && f.look(&mode) {
 		return
 	}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+
+	"forebay/backend/redis"
+	"forebay/internal/invalidation"
+)
+
+// startInvalidation makes what drops values that are said to be wrong. What Redis could not be told is done first of all when it answers again.
+func (n *node) startInvalidation(ctx context.Context) error {
+	n.invalid = invalidation.New(invalidation.Options{Store: n.redis, Loads: n.engine, Near: n.near, Routes: n.routes, Log: n.log})
+	n.redis.OnChange(func(up bool) {
+		if up {
+			n.invalid.Wake()
+		}
+	})
+	ask, digest := n.redis.MayRelease, n.redis.ACLDigest
+	if n.private != nil && n.private.InProcess() {
+		ask = func(context.Context, string) (bool, error) { return true, nil }
+		digest = func(context.Context) (uint64, error) { return 0, nil }
+	}
+	n.removers = newRights(func(ctx context.Context, user string) (redis.Readable, error) {
+		may, err := ask(ctx, user)
+		return redis.Readable{All: may}, err
+	}, digest)
+	n.mayRemove("") // asked for now, so that it is known when Redis goes down
+	if n.redis.Up() {
+		n.removers.refresh(ctx)
+	}
+	n.up.push("removers", closed(background(n.removers.run)))
+	n.up.push("invalidation", closed(background(n.invalid.Run)))
+	return nil
+}
+
+// mayRemove tells whether a user was last known to be allowed to remove keys.
+func (n *node) mayRemove(user string) bool { return n.removers.mayRead(user, "") }
+
+// rightsChanged has everybody's rights asked for anew.
+func (n *node) rightsChanged() {
+	n.rights.revoke()
+	n.removers.revoke()
+}
