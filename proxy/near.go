@@ -50,34 +50,22 @@ func (s *session) nearOne(cmd *command, r *route.Route, key []byte) bool {
 	return true
 }
 
-// nearMany answers an MGET from the near copy, if it holds every key.
-//
-// Why its values are of one moment, as Redis's are:
-//
-//  1. a is read here. A client writes a and b (MSET): both are fenced, written, and their fences end; another's GET of b is asked, answered and inserted.
-//  2. b is read here: the new one, beside the old a.
-//
-// So each key's token is taken before it is read, and compared once all have been: in 1 the fences have changed that of a.
+// nearMany answers an MGET from the near copy, if it holds every key: the values are of one moment, as Redis's are.
 func (s *session) nearMany(cmd *command, args [][]byte) bool {
 	if s.own || s.srv.opts.Near == nil {
 		return false
 	}
-	c, db := s.srv.opts.Near, s.target.DB
-	keys, size := args[1:], 0
-	s.nearReplies, s.nearTokens = s.nearReplies[:0], s.nearTokens[:0]
-	for _, k := range keys {
-		t := c.Token(db, k)
-		reply, ok := c.Get(db, k)
-		size += len(reply)
-		if !ok || size > nearReply || !s.mayRead(s.srv.route(db, k)) {
-			return false
-		}
-		s.nearReplies, s.nearTokens = append(s.nearReplies, reply), append(s.nearTokens, t)
+	keys := args[1:]
+	if !s.srv.opts.Near.GetMany(s.target.DB, keys, nearReply, &s.nears) {
+		return false
 	}
+	s.nearRoutes = s.nearRoutes[:0]
 	for i, k := range keys {
-		if !c.Same(db, k, s.nearTokens[i]) {
+		r := s.srv.route(s.target.DB, k)
+		if (i == 0 || r != s.nearRoutes[i-1]) && !s.mayRead(r) {
 			return false
 		}
+		s.nearRoutes = append(s.nearRoutes, r)
 	}
 	s.clock = wire.Now()
 	sl := s.push(plain, cmd, 0)
@@ -86,10 +74,10 @@ func (s *session) nearMany(cmd *command, args [][]byte) bool {
 	var head [24]byte
 	s.emit(seq, sl, redcon.AppendArray(head[:0], len(keys)))
 	for i, k := range keys {
-		s.emit(seq, sl, s.nearReplies[i])
-		s.recordKey(sl, k, s.srv.route(db, k), nearHit(s.nearReplies[i]))
+		s.emit(seq, sl, s.nears.Replies[i])
+		s.recordKey(sl, k, s.nearRoutes[i], nearHit(s.nears.Replies[i]))
 	}
-	clear(s.nearReplies) // they are the copy's to give back
+	s.nears.Forget()
 	sl.state = ready
 	s.advance()
 	return true

@@ -15,6 +15,7 @@ import (
 	"forebay/internal/event"
 	"forebay/internal/metric"
 	"forebay/internal/near"
+	"forebay/internal/route"
 )
 
 // session is one client. Its goroutine reads and dispatches commands; replies arrive on the goroutines of the
@@ -76,8 +77,8 @@ type session struct {
 	tx              *transaction
 	unsettled       bool // Redis must not be asked for what the present command reads: see settle
 
-	nearReplies [][]byte // of an MGET that is being answered from the near copy
-	nearTokens  []near.Token
+	nears      near.Many // of an MGET that is being answered from the near copy
+	nearRoutes []*route.Route
 
 	tryFunc func(uintptr) bool
 	tryBuf  []byte

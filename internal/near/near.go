@@ -128,12 +128,6 @@ func (c *Cache) Token(db int, key []byte) Token {
 
 func (c *Cache) token(p place) Token { return Token{gen: c.word(p).Load(), epoch: c.epoch.Load()} }
 
-// Same tells whether nothing happened to the key since the token was taken, and no fence was up then: a read that began after the one and ended before
-// the other saw one state of it.
-func (c *Cache) Same(db int, key []byte, t Token) bool {
-	return c != nil && c.holds(c.place(db, key), t)
-}
-
 func (c *Cache) holds(p place, t Token) bool {
 	return !fenced(t.gen) && !fenced(t.epoch) && c.token(p) == t
 }

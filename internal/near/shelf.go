@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/maypok86/otter/v2"
 )
@@ -26,13 +27,17 @@ func (e *entry) is(db int, key []byte) bool { return e.db == db && e.key == stri
 
 func (e *entry) bytes() int64 { return int64(len(e.key)+len(e.reply)) + entryBytes }
 
-// newEntry copies key and value.
+// newEntry copies key and value, into one piece of memory: to compare the key is to fetch the beginning of the reply.
 func newEntry(db int, key, value []byte, epoch uint64) *entry {
-	reply := make([]byte, 0, len("$\r\n\r\n")+20+len(value))
-	reply = append(strconv.AppendInt(append(reply, '$'), int64(len(value)), 10), "\r\n"...)
-	head := len(reply)
-	reply = append(append(reply, value...), "\r\n"...)
-	return &entry{key: string(key), reply: reply, value: reply[head : head+len(value)], db: db, epoch: epoch}
+	piece := make([]byte, 0, len(key)+len("$\r\n\r\n")+20+len(value))
+	piece = append(append(piece, key...), '$')
+	piece = append(strconv.AppendInt(piece, int64(len(value)), 10), "\r\n"...)
+	at := len(piece)
+	piece = append(append(piece, value...), "\r\n"...)
+	return &entry{
+		key: unsafe.String(unsafe.SliceData(piece), len(key)), reply: piece[len(key):], value: piece[at : at+len(value)],
+		db: db, epoch: epoch,
+	}
 }
 
 // entryOf is newEntry of a whole RESP bulk, which it takes; nil if it is none.
