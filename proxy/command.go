@@ -60,6 +60,24 @@ func (s *session) command(frame []byte, args [][]byte, rest []byte) (used int, w
 	if cmd == nil {
 		cmd = &s.srv.unknown
 	}
+	before := s.mute
+	if before == mutesNext {
+		s.mute = mutesThis
+	}
+	used, wait = s.dispatch1(cmd, frame, args, rest)
+	switch {
+	case wait:
+		s.mute = before
+		return used, wait
+	case s.mute == mutesThis:
+		s.mute = loud
+	}
+	return used, wait
+}
+
+// dispatch1 gives a command the path that the client's state asks for.
+func (s *session) dispatch1(cmd *command, frame []byte, args [][]byte, rest []byte) (used int, wait bool) {
+	s.last.set(cmd, args)
 	s.unsettled = false
 	if s.srv.opts.Invalid.Pending() && !s.settle(cmd, args) {
 		return 0, false
@@ -93,7 +111,7 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 			s.forward(cmd, frame, args)
 			return 0, false
 		}
-		if !s.own {
+		if !s.own && s.mute != mutesThis && !s.srv.pauses.on() {
 			if used, wait = s.gather(frame, rest); used > 0 || wait {
 				return used, wait
 			}
@@ -112,7 +130,11 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 		s.leaveOwn()
 		s.askPubSub(cmd, frame, args)
 	default:
-		s.leaveOwn()
+		if !s.postponed(cmd) {
+			s.leaveOwn()
+		} else if !s.takeOwn() {
+			return 0, false
+		}
 		s.forward(cmd, frame, args)
 		if cmd.name == "acl" && s.srv.opts.RightsChanged != nil {
 			s.rightsMayChange(args)
@@ -169,6 +191,10 @@ func (s *session) special(cmd *command, frame []byte, args [][]byte) {
 	case ownForever:
 		s.pins.forever = true
 	case relayed:
+		if cmd.name == "monitor" {
+			s.follow(cmd, frame, func() { s.pins.monitor = true })
+			return
+		}
 		s.relay(cmd, frame, args)
 		return
 	case subscribe:
@@ -176,6 +202,9 @@ func (s *session) special(cmd *command, frame []byte, args [][]byte) {
 		return
 	}
 	s.forward(cmd, frame, args)
+	if cmd.class == blocking && !s.fifo.empty() {
+		s.slot().blocks = true
+	}
 }
 
 // blocks tells whether a command that may block does: XREAD only with BLOCK (a group or key of that name costs a connection, no more), SCRIPT and
@@ -216,7 +245,7 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 		s.append(frame, sl)
 		return
 	}
-	if last := s.slotIfAny(); last != nil && last.fences == nil && s.fencing.none() && s.batchN > 0 && last.kind == plain && last.id == cmd.id && last.writes == cmd.writes &&
+	if last := s.slotIfAny(); last != nil && last.fences == nil && s.fencing.none() && s.batchN > 0 && last.kind == plain && last.id == cmd.id && last.writes == cmd.writes && !last.blocks && last.muted == s.quiet() &&
 		last.state == waiting && last.at == s.now && last.n > 0 {
 		last.n++
 		s.extend(frame, 1)
@@ -228,7 +257,7 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 // push adds a slot that awaits n replies.
 func (s *session) push(k kind, cmd *command, n int) *slot {
 	sl := s.fifo.push()
-	sl.kind, sl.id, sl.writes, sl.n, sl.at = k, cmd.id, cmd.writes, n, s.now
+	sl.kind, sl.id, sl.writes, sl.n, sl.at, sl.muted = k, cmd.id, cmd.writes, n, s.now, s.quiet()
 	return sl
 }
 
@@ -246,7 +275,7 @@ func (s *session) slotIfAny() *slot {
 func (s *session) reply(b []byte) {
 	s.submit()
 	sl := s.fifo.push()
-	sl.at, sl.state = s.now, ready
+	sl.at, sl.state, sl.muted = s.now, ready, s.quiet()
 	s.emit(s.fifo.tail-1, sl, b)
 	s.advance()
 }

@@ -60,6 +60,14 @@ type command struct {
 	// writes: it may change or remove keys. With firstKey 0 it is not known which.
 	writes                  bool
 	firstKey, lastKey, step int
+	container               bool // its second word is a command of its own
+	replicates              bool // it does not write, but is postponed like a write by CLIENT PAUSE … WRITE
+}
+
+// containers are commands of which CLIENT LIST names the subcommand too.
+var containers = map[string]bool{
+	"acl": true, "client": true, "cluster": true, "command": true, "config": true, "function": true, "latency": true, "memory": true, "module": true,
+	"object": true, "pubsub": true, "script": true, "slowlog": true, "xgroup": true, "xinfo": true,
 }
 
 // arityOK tells whether a command with n words has a number of arguments that Redis accepts.
@@ -144,6 +152,8 @@ func (t commands) add(name string, arity int, flags []string, first, last, step 
 		c.class = blocking
 	}
 	c.read, c.needs = readOps[name], needs[name]
+	c.container = containers[name]
+	c.replicates = name == "publish" || name == "spublish" || name == "pfcount"
 	t[name] = c
 }
 

@@ -65,3 +65,23 @@ func withoutChannels(b []byte) []byte {
 	}
 	return append(append(strconv.AppendInt([]byte{'*'}, int64(n), 10), "\r\n"...), kept...)
 }
+
+// addInfo adds Forebay's section to INFO's reply if it was asked for: by no argument, all, everything, default or forebay.
+func (srv *Server) addInfo(b []byte, sections [][]byte) []byte {
+	asked := len(sections) == 0
+	for _, a := range sections {
+		asked = asked || equalFold(a, "all") || equalFold(a, "everything") || equalFold(a, "default") || equalFold(a, "forebay")
+	}
+	end := bytes.IndexByte(b, '\n') + 1
+	if !asked || end == 0 || (b[0] != '$' && b[0] != '=') || null(b) {
+		return b
+	}
+	body := append([]byte(nil), b[end:len(b)-2]...)
+	if len(body) > len("txt:") {
+		body = append(body, "\r\n"...)
+	}
+	body = srv.opts.Info(append(body, "# Forebay\r\n"...))
+	out := append(make([]byte, 0, len(body)+16), b[0])
+	out = strconv.AppendInt(out, int64(len(body)), 10)
+	return append(append(append(out, "\r\n"...), body...), "\r\n"...)
+}

@@ -102,6 +102,7 @@ type stream struct {
 	push   bool   // it answers no command
 	over   bool   // it is gathered and came to more than gatherMax
 	keep   []byte // of it so far, for the near copy; nil: that does not want it
+	muted  bool   // the client is not to have it
 }
 
 // Large takes the news of a large reply and decides what becomes of it.
@@ -143,7 +144,7 @@ func (s *session) Large(head []byte) (blocks bool) {
 		sl.state = gathering
 		return false
 	}
-	sl.state = streaming
+	sl.state, s.streamed.muted = streaming, sl.muted
 	if sl.kind == readOne {
 		s.srv.large.add(s.target.DB, sl.key)
 		s.record(sl, sl.key, event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: sl.op.size(head)})
@@ -177,7 +178,9 @@ func (s *session) Part(b []byte, last bool) {
 		s.await(func() bool { return s.fifo.head == st.slot })
 	}
 	s.keepPart(b, last)
-	s.pass(b, !s.own)
+	if !s.streamed.muted {
+		s.pass(b, !s.own)
+	}
 	if last && !st.push && !s.gone {
 		sl := s.fifo.at(st.slot)
 		s.clock = wire.Now()

@@ -134,7 +134,9 @@ func (r *reread) Part(b []byte, last bool) {
 func (s *session) part(seq uint64, b []byte, last bool) bool {
 	s.mu.Lock()
 	s.await(func() bool { return s.fifo.head == seq })
-	s.pass(b, false) // what it comes on is nobody else's
+	if !s.fifo.at(seq).muted {
+		s.pass(b, false) // what it comes on is nobody else's
+	}
 	if s.gone {
 		s.mu.Unlock()
 		return false

@@ -91,7 +91,7 @@ func (srv *Server) fenceAll(s *session) {
 // unsolicited tells whether a message of the client's own connection answers no command: a push of RESP3, a message of RESP2, or anything
 // once replies are no longer followed.
 func (s *session) unsolicited(b []byte) bool {
-	if s.pins.relay {
+	if s.pins.relay || s.pins.monitor && isMonitorLine(b) {
 		return true
 	}
 	if b[0] != '>' && !(b[0] == '*' && s.target.Proto == 2 && s.pins.subscribed()) {
@@ -103,6 +103,16 @@ func (s *session) unsolicited(b []byte) bool {
 	}
 	_, sl := s.fifo.next()
 	return sl == nil || sl.kind != subReply || !bytes.HasSuffix(kind, []byte("subscribe"))
+}
+
+// isMonitorLine tells whether b is a line of MONITOR: +1700000000.123456 [0 127.0.0.1:5000] "GET" "k". Only a script could reply with such a status.
+func isMonitorLine(b []byte) bool {
+	if len(b) < 20 || b[0] != '+' || b[1] < '0' || b[1] > '9' {
+		return false
+	}
+	dot := bytes.IndexByte(b[:20], '.')
+	open := bytes.Index(b[:min(len(b), 40)], []byte(" ["))
+	return dot > 0 && open > dot
 }
 
 // firstTwo returns the first element of an array or push, which is a bulk, and the bytes behind it.
@@ -127,6 +137,7 @@ func (s *session) confirm(seq uint64, sl *slot, b []byte) {
 		s.finish(seq, sl, b)
 		return
 	}
+	sl.muted = false // CLIENT REPLY does not silence it
 	kind, _ := firstTwo(b)
 	if sl.more.all {
 		sl.more.all = false

@@ -181,7 +181,7 @@ func TestClientCommands(t *testing.T) {
 	if ida == idb {
 		t.Fatalf("both are %s", ida)
 	}
-	a.do("+OK\r\n+OK\r\n+OK\r\n"+bulk("me"), "CLIENT SETNAME me", "CLIENT SETINFO LIB-NAME lib", "CLIENT SETINFO LIB-VER 1", "CLIENT GETNAME")
+	a.do("+OK\r\n"+bulk("me"), "CLIENT SETNAME me", "CLIENT GETNAME")
 	ids := func(words ...string) string {
 		a.send(frames(words...))
 		return strings.Join(regexp.MustCompile(`(?m)^(\$\d+\r\n)?id=\d+`).FindAllString(strings.ReplaceAll(a.reply(), "\r\n", "\n"), -1), " ")

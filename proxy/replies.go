@@ -227,6 +227,9 @@ func (s *session) count(sl *slot, n int) {
 
 // emit passes reply bytes on: to the client if the slot is the oldest, else they are kept with it.
 func (s *session) emit(seq uint64, sl *slot, b []byte) {
+	if sl.muted {
+		return
+	}
 	if seq == s.fifo.head {
 		s.write(b)
 		return

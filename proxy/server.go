@@ -89,6 +89,7 @@ type Server struct {
 	outs         *bufferPool
 	details      detailPool
 	hits, misses atomic.Int64 // keys read; counted before the reply is sent
+	pauses       pauses
 
 	ctx    context.Context //nolint:containedctx // the life of the server's dials
 	cancel context.CancelFunc
@@ -126,7 +127,7 @@ func New(o Options) (*Server, error) {
 		o.Patterns = func() int { return 0 }
 	}
 	s := &Server{
-		opts: o, log: o.Log, sessions: map[*session]struct{}{},
+		opts: o, log: o.Log, sessions: map[*session]struct{}{}, lastID: firstID,
 		ins: newBufferPool(inSize), outs: newBufferPool(outSize),
 		unknown: command{class: ownForever, writes: true},
 	}

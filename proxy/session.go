@@ -27,6 +27,7 @@ type session struct {
 	raw   syscall.RawConn // nil where the socket is not ours to write to without blocking (TLS)
 	shard *metric.Shard
 	born  time.Time
+	fd    int // for CLIENT LIST; −1: none
 
 	leaveBy atomic.Int64 // by wire.Now: until then what is there already is still read; 0 while the server serves
 
@@ -42,10 +43,10 @@ type session struct {
 	framer   framer
 	args     [][]byte
 	scratch  []byte
-	now      int64 // when the bytes being dispatched were read, by wire.Now
-	noGather bool  // the transaction at the front is not complete, and no more bytes are there
+	noGather bool // the transaction at the front is not complete, and no more bytes are there
 
 	mu        sync.Mutex
+	now       int64 // when the bytes being dispatched were read, by wire.Now; written by the client's goroutine
 	cond      sync.Cond
 	waiters   int // goroutines waiting on cond
 	fifo      fifo
@@ -66,9 +67,15 @@ type session struct {
 	// Written by the client's goroutine, under mu.
 	target          wire.Target
 	name            string // CLIENT SETNAME
+	last            lastCommand
+	mute            muting
 	libName, libVer string
 	up              *wire.Conn // nil: none yet
 	own             bool       // up is this client's alone
+	named           int        // how many are telling Redis something about it by the id of its own connection, which it must keep
+	standby         *wire.Conn // what is redirected to this client comes on it, until it becomes its own; nil: none
+	pushes          []byte     // a large push of standby, as far as it has come
+	ending          bool       // it will take no standby any more
 	pins            pins
 	batch           []byte // commands to be submitted in one piece
 	batchN          int    // their replies
@@ -89,7 +96,11 @@ type session struct {
 // pins are the reasons for which a client keeps a connection of its own.
 type pins struct {
 	watching                   bool
-	forever                    bool // it changed its connection in a way that is not followed
+	forever                    bool  // it changed its connection in a way that is not followed
+	monitor                    bool  // lines of MONITOR come between the replies
+	tracking, broadcast        bool  // CLIENT TRACKING, and its BCAST
+	redirect                   int64 // to which client, by the id that it gave; 0: to none
+	noEvict, noTouch           bool
 	relay                      bool // replies are not one a command: what comes is passed on
 	channels, patterns, shards int  // subscriptions
 }
@@ -97,7 +108,7 @@ type pins struct {
 func (p *pins) subscribed() bool { return p.channels+p.patterns+p.shards > 0 }
 
 func newSession(srv *Server, id int64, nc net.Conn) *session {
-	s := &session{srv: srv, id: id, nc: nc, born: time.Now(), shard: srv.opts.Commands.Shard()}
+	s := &session{srv: srv, id: id, nc: nc, born: time.Now(), fd: descriptor(nc), shard: srv.opts.Commands.Shard()}
 	s.cond.L = &s.mu
 	s.target.Proto = 2
 	s.framer = framer{maxArgs: srv.opts.Limits.Arguments, maxBytes: srv.opts.Limits.RequestBytes, maxWhole: int64(srv.opts.Limits.InputBytes)}
@@ -146,9 +157,9 @@ func (s *session) stopping() bool {
 
 // dispatch consumes what can be consumed of the bytes read.
 func (s *session) dispatch() {
-	s.now = wire.Now()
 	s.backlog = false
 	s.mu.Lock()
+	s.now = wire.Now()
 	for s.in != nil && !s.quit && !s.gone {
 		n, more := s.consume((*s.in)[s.off:])
 		if s.off += n; s.in != nil && s.off == len(*s.in) {
@@ -374,13 +385,16 @@ func (s *session) end() {
 	}
 	s.drop(nil)
 	s.unfenceLeft()
-	up, own := s.up, s.own
-	s.up = nil
+	up, own, standby := s.up, s.own, s.standby
+	s.up, s.standby, s.ending = nil, nil, true
 	s.rec.Close()
 	if s.name != "" {
 		s.srv.opts.Sessions.Close(s.name)
 	}
 	s.mu.Unlock()
+	if standby != nil {
+		standby.Close()
+	}
 	if own && up != nil {
 		up.Close()
 		s.mu.Lock()

@@ -39,6 +39,8 @@ type slot struct {
 	state  state
 	op     readOp
 	writes bool // the outcome matters if the connection breaks
+	blocks bool // it may wait in Redis for others
+	muted  bool // the client is not to have it: CLIENT REPLY
 	id     metric.CommandID
 	n      int          // replies of Redis still to come
 	at     int64        // arrival of the command, by wire.Now

@@ -153,10 +153,17 @@ func (s *session) takeOwn() bool {
 	if s.gone {
 		return false
 	}
+	if s.takeStandby() {
+		return true
+	}
 	t := s.target
 	s.mu.Unlock()
 	up, err := s.srv.opts.Pool.Exclusive(s.srv.ctx, t, s)
 	s.mu.Lock()
+	if err == nil && s.standby != nil && s.takeStandby() {
+		up.Close() // somebody has made one meanwhile: see standBy
+		return true
+	}
 	if err != nil {
 		var refused *wire.ReplyError
 		if errors.As(err, &refused) {
@@ -176,7 +183,7 @@ func (s *session) stateful() bool { return s.pins != (pins{}) || s.tx != nil }
 // leaveOwn moves the client back to the shared connection if nothing keeps it on its own and nothing is owed there. If
 // something is, the command simply follows on the connection of its own.
 func (s *session) leaveOwn() {
-	if !s.own || s.stateful() || s.owed > 0 {
+	if !s.own || s.stateful() || s.owed > 0 || s.named > 0 {
 		return
 	}
 	if s.up.Target() != s.target {

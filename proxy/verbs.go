@@ -28,7 +28,7 @@ var forebayHelp = [...]string{ //nolint:gochecknoglobals // a constant
 }
 
 // forebay answers Forebay's own verbs.
-func (s *session) forebay(args [][]byte) {
+func (s *session) forebay(cmd *command, args [][]byte) {
 	verb := args[1:]
 	if len(verb) == 0 {
 		verb = [][]byte{[]byte("help")}
@@ -42,7 +42,9 @@ func (s *session) forebay(args [][]byte) {
 		}
 		s.reply(b)
 	case n == 1 && equalFold(verb[0], "stats"):
-		s.reply(s.text(string(s.srv.opts.Info(nil))))
+		if s.permitted(cmd, "INFO", "forebay") { // it is a part of INFO
+			s.reply(s.text(string(s.srv.opts.Info(nil))))
+		}
 	case n > 1 && equalFold(verb[0], "session"):
 		s.sessionVerb(verb[1:])
 	case n > 1 && equalFold(verb[0], "invalidate"):

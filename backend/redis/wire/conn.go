@@ -46,6 +46,7 @@ type entry struct {
 type Conn struct {
 	nc     net.Conn
 	target Target
+	id     int64 // Redis's; 0: not asked for, or not told
 	opts   *Options
 	// owner of an exclusive connection gets every reply, unsolicited ones too; there is no FIFO then. nil: shared.
 	owner *atomic.Pointer[Receiver]
@@ -79,6 +80,12 @@ func newConn(nc net.Conn, t Target, owner Receiver, o *Options) *Conn {
 
 // Target returns whose connection it is.
 func (c *Conn) Target() Target { return c.target }
+
+// ID is the id that Redis gives an exclusive connection; 0 if it has not told.
+func (c *Conn) ID() int64 { return c.id }
+
+// Hand gives an exclusive connection that awaits no reply to another receiver. false: it has ended.
+func (c *Conn) Hand(r Receiver) bool { return c.own(r) }
 
 // Submit sends whole commands whose n replies r will get. b is copied. It may block while the connection's
 // buffer is full. at is the commands' arrival, by [Now].

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -80,30 +81,38 @@ func (o *Options) defaults() {
 
 // dial connects and shakes hands for t. Errors are a *ReplyError, or wrap backend.ErrStoreDown.
 func (o *Options) dial(ctx context.Context, t Target) (net.Conn, error) {
+	nc, _, err := o.dialID(ctx, t, false)
+	return nc, err
+}
+
+// dialID is dial, which also asks for the id that Redis gives the connection; 0: it does not tell.
+func (o *Options) dialID(ctx context.Context, t Target, ask bool) (net.Conn, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.DialTimeout)
 	defer cancel()
 	var d net.Dialer
 	nc, err := d.DialContext(ctx, o.Network, o.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+		return nil, 0, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
 	}
 	if o.TLS != nil {
 		tc := tls.Client(nc, o.TLS)
 		if err := tc.HandshakeContext(ctx); err != nil {
 			nc.Close()
-			return nil, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+			return nil, 0, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
 		}
 		nc = tc
 	}
-	if err := greet(ctx, nc, t); err != nil {
+	id, err := greet(ctx, nc, t, ask)
+	if err != nil {
 		nc.Close()
-		return nil, err
+		return nil, 0, err
 	}
-	return nc, nil
+	return nc, id, nil
 }
 
-// greet sends what makes a new connection t's, in one write, and reads the replies.
-func greet(ctx context.Context, nc net.Conn, t Target) error {
+// greet sends what makes a new connection t's, in one write, and reads the replies. The id is that of HELLO's reply: every user may send that, and a bare
+// one changes nothing.
+func greet(ctx context.Context, nc net.Conn, t Target, ask bool) (id int64, err error) {
 	var b []byte
 	n := 0
 	command := func(args ...string) {
@@ -125,28 +134,47 @@ func greet(ctx context.Context, nc net.Conn, t Target) error {
 	if t.DB != 0 {
 		command("SELECT", strconv.Itoa(t.DB))
 	}
+	must := n
+	if ask && t.Proto != 3 {
+		command("HELLO") // whoever has not authenticated is refused
+	}
 	if n == 0 {
-		return nil
+		return 0, nil
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := nc.SetDeadline(deadline); err != nil {
-			return fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+			return 0, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
 		}
 	}
 	if _, err := nc.Write(b); err != nil {
-		return fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+		return 0, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
 	}
 	br := bufio.NewReader(nc)
-	for range n {
+	for i := range n {
 		raw, err := readReply(br)
 		if err != nil {
-			return fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+			return 0, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
 		}
-		if raw[0] == '-' {
-			return &ReplyError{Raw: raw}
+		if raw[0] == '-' && i < must {
+			return 0, &ReplyError{Raw: raw}
 		}
+		id = max(id, helloID(raw))
 	}
-	return nc.SetDeadline(time.Time{})
+	return id, nc.SetDeadline(time.Time{})
+}
+
+// helloID is the id in a reply of HELLO, 0 for another reply.
+func helloID(raw []byte) int64 {
+	_, rest, ok := bytes.Cut(raw, []byte("$2\r\nid\r\n:"))
+	if !ok {
+		return 0
+	}
+	digits, _, _ := bytes.Cut(rest, []byte("\r"))
+	id, err := strconv.ParseInt(string(digits), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
 }
 
 // readReply reads one whole reply of a handshake.

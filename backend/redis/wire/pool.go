@@ -140,11 +140,12 @@ func (p *Pool) Exclusive(ctx context.Context, t Target, owner Receiver) (*Conn, 
 			return c, nil
 		}
 	}
-	nc, err := p.opts.dial(ctx, t)
+	nc, id, err := p.opts.dialID(ctx, t, true)
 	if err != nil {
 		return nil, err
 	}
 	c := newConn(nc, t, owner, &p.opts)
+	c.id = id
 	if !p.adopt(c) {
 		return nil, fmt.Errorf("%w: shutting down", backend.ErrStoreDown)
 	}
