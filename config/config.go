@@ -5,18 +5,19 @@ import "time"
 // Config is the whole configuration. It is plain data: once loaded nothing here changes it, and it may be read from any
 // goroutine. The zero Config is not valid; begin with [Default].
 type Config struct {
-	Listen   Listen
-	HTTP     HTTP
-	Redis    Redis
-	Source   Source
-	Events   Events
-	Near     Near
-	Defaults Defaults
-	Budget   time.Duration // the most that one request may take, its load included; above zero
-	Sessions Sessions
-	Log      Log
-	Shutdown Shutdown
-	Routes   []Route // in file order: the first that matches a key serves it
+	Listen     Listen
+	HTTP       HTTP
+	Redis      Redis
+	Source     Source
+	Events     Events
+	Near       Near
+	Defaults   Defaults
+	Budget     time.Duration // the most that one request may take, its load included; above zero
+	Sessions   Sessions
+	Invalidate Invalidate
+	Log        Log
+	Shutdown   Shutdown
+	Routes     []Route // in file order: the first that matches a key serves it
 
 	// Warnings are lines for an operator about what was ignored; they never stop a start.
 	Warnings []string
@@ -123,6 +124,21 @@ type Kafka struct {
 	TLS          ClientTLS
 }
 
+// Invalidate says where changes of the source are told.
+type Invalidate struct {
+	Kafka Changes
+}
+
+// Changes is the topic of changed keys. It is read if Brokers is not empty.
+type Changes struct {
+	Brokers      []string // host:port
+	Topic        string
+	Username     string
+	Password     Secret
+	PasswordFile string
+	TLS          ClientTLS
+}
+
 // Near is the copy of routed values in Forebay's own memory.
 type Near struct {
 	MaxBytes int64 // 0 turns it off
@@ -190,11 +206,12 @@ func Default() *Config {
 			BufferBytes: 64 << 20,
 			Recent:      10_000,
 		},
-		Near:     Near{MaxBytes: 256 << 20},
-		Defaults: Defaults{TTL: time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second},
-		Budget:   3 * time.Second,
-		Sessions: Sessions{Grace: 10 * time.Minute},
-		Log:      Log{Level: "info", Format: LogText},
-		Shutdown: Shutdown{Grace: 10 * time.Second},
+		Near:       Near{MaxBytes: 256 << 20},
+		Defaults:   Defaults{TTL: time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second},
+		Budget:     3 * time.Second,
+		Sessions:   Sessions{Grace: 10 * time.Minute},
+		Invalidate: Invalidate{Kafka: Changes{Topic: "forebay.invalidate"}},
+		Log:        Log{Level: "info", Format: LogText},
+		Shutdown:   Shutdown{Grace: 10 * time.Second},
 	}
 }

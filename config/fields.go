@@ -39,6 +39,9 @@ func sections() []section {
 		{"near", "A copy of routed values in Forebay's own memory, kept right by Redis's client tracking."},
 		{"defaults", "What a route does not say itself."},
 		{"sessions", "Training runs whose keys are counted together."},
+		{"invalidate", "Where changes of the source are told, so that cached values of it are dropped."},
+		{"invalidate.kafka", "The topic of changed keys. Every Forebay reads all of it. Off without brokers."},
+		{"invalidate.kafka.tls", "TLS towards Kafka." + tls},
 		{"log", "Forebay's own log, on standard error."},
 		{"shutdown", "The way down, after SIGTERM or SIGINT."},
 	}
@@ -48,7 +51,7 @@ func sections() []section {
 func (c *Config) fields() []field {
 	var all []field
 	for _, part := range [][]field{
-		c.listenFields(), c.httpFields(), c.redisFields(), c.sourceFields(), c.eventFields(), c.otherFields(),
+		c.listenFields(), c.httpFields(), c.redisFields(), c.sourceFields(), c.eventFields(), c.invalidateFields(), c.otherFields(),
 	} {
 		all = append(all, part...)
 	}
@@ -132,6 +135,17 @@ func (c *Config) eventFields() []field {
 		field{"events.buffer_bytes", "Bytes of events held in memory while Kafka is slow or down; what does not fit is counted in a gap event.", size{&e.BufferBytes, 1 << 20, 64 << 30, false}},
 		field{"events.recent", "Events kept so that a live stream that reconnects can resume.", whole{&e.Recent, 0, 1_000_000}},
 	)
+}
+
+func (c *Config) invalidateFields() []field {
+	k := &c.Invalidate.Kafka
+	return append([]field{
+		{"invalidate.kafka.brokers", "First contacts, as [\"kafka-1:9092\"].", list{&k.Brokers, wantDial, dialAddress}},
+		{"invalidate.kafka.topic", "Topic. Each line of a record is a key, or {\"key\": …, \"db\": …}, or {\"route\": …, \"values\": {…}}. It is not created.", text{&k.Topic, wantTopic, topicName}},
+		{"invalidate.kafka.username", "User, with password.", text{&k.Username, "", printable}},
+		{"invalidate.kafka.password", "Its password.", secret{&k.Password}},
+		{"invalidate.kafka.password_file", "File that holds the password; instead of password.", text{&k.PasswordFile, "", printable}},
+	}, k.TLS.fields("invalidate.kafka.tls")...)
 }
 
 func (c *Config) otherFields() []field {

@@ -143,6 +143,7 @@ func (l *loader) secretFiles() {
 		{"redis.password", &c.Redis.Password, c.Redis.PasswordFile},
 		{"source.cassandra.password", &c.Source.Cassandra.Password, c.Source.Cassandra.PasswordFile},
 		{"events.kafka.password", &c.Events.Kafka.Password, c.Events.Kafka.PasswordFile},
+		{"invalidate.kafka.password", &c.Invalidate.Kafka.Password, c.Invalidate.Kafka.PasswordFile},
 	} {
 		path := s.path + "_file"
 		if s.file == "" || printable(s.file) != nil {

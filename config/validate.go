@@ -82,6 +82,7 @@ func (v *validator) clientTLS() {
 		{"redis.tls", c.Redis.TLS},
 		{"source.cassandra.tls", c.Source.Cassandra.TLS},
 		{"events.kafka.tls", c.Events.Kafka.TLS},
+		{"invalidate.kafka.tls", c.Invalidate.Kafka.TLS},
 	} {
 		t := s.tls
 		if (t.CertFile == "") != (t.KeyFile == "") {
@@ -107,6 +108,7 @@ func (v *validator) users() {
 	}{
 		{"source.cassandra", c.Source.Cassandra.Username, c.Source.Cassandra.Password},
 		{"events.kafka", c.Events.Kafka.Username, c.Events.Kafka.Password},
+		{"invalidate.kafka", c.Invalidate.Kafka.Username, c.Invalidate.Kafka.Password},
 	} {
 		path := s.path + ".username"
 		if (s.user == "") != (s.password == "") && !v.covers(s.path+".password") && !v.covers(s.path+".password_file") {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 
+	"forebay/backend/kafka"
 	"forebay/backend/redis"
 	"forebay/internal/invalidation"
 )
@@ -30,7 +32,39 @@ func (n *node) startInvalidation(ctx context.Context) error {
 	}
 	n.up.push("removers", closed(background(n.removers.run)))
 	n.up.push("invalidation", closed(background(n.invalid.Run)))
+	return n.openChanges()
+}
+
+// openChanges begins to read the topic of changed keys, if there is one.
+func (n *node) openChanges() error {
+	k := &n.cfg.Invalidate.Kafka
+	if len(k.Brokers) == 0 {
+		return nil
+	}
+	tls, err := k.TLS.Load()
+	if err != nil {
+		return &usageError{fmt.Errorf("invalidate.kafka.tls: %w", err)}
+	}
+	n.changes = kafka.NewReader(kafka.ReaderOptions{
+		Brokers: k.Brokers, Topic: k.Topic, TLS: tls, Username: k.Username, Password: string(k.Password), Log: n.log,
+		Follower: changes{&invalidation.Topic{Name: k.Topic, Queue: n.invalid, Positions: n.redis, Log: n.log}},
+	})
+	n.up.push("invalidation topic", closed(n.changes.Close))
 	return nil
+}
+
+// changes gives a topic's records to whoever applies them.
+type changes struct{ *invalidation.Topic }
+
+var _ kafka.Follower = changes{}
+
+// Take implements [kafka.Follower].
+func (c changes) Take(ctx context.Context, partition int, records []kafka.Record, next int64) (int64, error) {
+	list := make([]invalidation.Record, len(records))
+	for i, r := range records {
+		list[i] = invalidation.Record{Key: r.Key, Value: r.Value}
+	}
+	return c.Topic.Take(ctx, partition, list, next)
 }
 
 // mayRemove tells whether a user was last known to be allowed to remove keys.

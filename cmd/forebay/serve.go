@@ -63,7 +63,8 @@ type node struct {
 	engine    *cache.Engine
 	near      *near.Cache // nil: none
 	invalid   *invalidation.Queue
-	removers  *rights // who may remove keys
+	changes   *kafka.Reader // nil: no topic of changed keys
+	removers  *rights       // who may remove keys
 	front     *proxy.Server
 	web       *web.Server
 	reads     reads         // by HTTP

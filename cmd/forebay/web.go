@@ -56,6 +56,9 @@ func (n *node) checks() []web.Check {
 	if n.near != nil {
 		list = append(list, n.nearCheck())
 	}
+	if n.changes != nil {
+		list = append(list, web.Check{Name: "invalidations", Probe: func(context.Context) error { return n.changes.Healthy() }})
+	}
 	for _, s := range n.sinks {
 		list = append(list, web.Check{Name: s.Name(), Probe: func(context.Context) error { return s.Healthy() }})
 	}
