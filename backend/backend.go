@@ -104,6 +104,7 @@ type Select struct {
 	Columns []string // result columns in the order of Row; for CQL empty: the query's own, and Row is in that order
 	Where   []string // equality columns (the whole partition key, then leading clustering columns), or marker names
 	In      string   // the one column that varies inside a partition; "" for a single row
+	From    string   // instead of In: a clustering column; only rows of which it is at least the value after those of Where
 	CQL     string
 	// MaxRows is the most rows that a query of this shape is expected to give, and RowBytes a row's expected size (0: unknown).
 	// Drivers size pages by them.
@@ -122,7 +123,7 @@ type Source interface {
 	// Prepare checks the select against the source and returns its result columns.
 	// Errors tell an operator what to change.
 	Prepare(ctx context.Context, q *Select) ([]Column, error)
-	// Load runs the query once. where has a value for each of q.Where; in has a value for each row wanted, or is nil where q.In
+	// Load runs the query once. where has a value for each of q.Where, then one for q.From unless that is ""; in has a value for each row wanted, or is nil where q.In
 	// is "". each is called from this goroutine for every row found, with the row's index in in (0 without In);
 	// an error of each ends the load and is returned as it is.
 	// A row that does not exist is simply not reported. The error wraps ErrSourceDown, ErrSourceTimeout or ErrSourceInvalid;

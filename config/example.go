@@ -25,6 +25,8 @@ const exampleRoutes = `routes:
 #    encode: raw
 #    validate: {min_bytes: 1, max_bytes: 64KiB, format: pickle, pickle: reject, checksum: crc32c}
 #    ttl: 1h
+#    read_ahead: partition
+#    read_ahead_bytes: 8MiB
 #  - name: mnist-npy
 #    key: "mnist:{split:train|test}:{idx:int}:npy"
 #    table: images

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -28,7 +29,20 @@ type Route struct {
 	Sliding bool
 	// AfterUse is AfterUseKeep, "" for the same, or AfterUseExpire: a value is given back to Redis soon after a hit.
 	AfterUse string
+	// ReadAhead is ReadAheadOff, "" for the same, or ReadAheadPartition: a miss loads the rest of its partition too.
+	ReadAhead string
+	// ReadAheadBytes is the most bytes of a partition that are read ahead; 0 takes DefaultReadAhead.
+	ReadAheadBytes int64
 }
+
+// The values of [Route].ReadAhead.
+const (
+	ReadAheadOff       = "off"
+	ReadAheadPartition = "partition"
+)
+
+// DefaultReadAhead is the most bytes of a partition that are read ahead, where a route does not say.
+const DefaultReadAhead = 8 << 20
 
 // Validate is what a route demands of its values. The zero Validate demands nothing.
 type Validate struct {
@@ -91,7 +105,8 @@ const (
 	wantKey    = "a pattern, at most 1024 bytes"
 	wantCQL    = "one SELECT"
 
-	wantAfterUse = AfterUseKeep + " or " + AfterUseExpire
+	wantAfterUse  = AfterUseKeep + " or " + AfterUseExpire
+	wantReadAhead = ReadAheadPartition + " or " + ReadAheadOff
 )
 
 // fields is the table of a route's scalar and list fields, bound to r.
@@ -106,6 +121,8 @@ func (r *Route) fields(path string) []field {
 		{path + ".hash", "Instead of value: columns that are the fields of a hash.", list{&r.Hash, wantColumn, column}},
 		{path + ".ttl", "How long a filled value lives in Redis. Default defaults.ttl. {after: 15m, sliding: true} extends it at each read.", span{&r.TTL, time.Millisecond, MaxTTL, false}},
 		{path + ".after_use", "What becomes of a value after a hit: keep, the default, or expire, which removes it soon, unless a client has written it. For data that is read once.", text{&r.AfterUse, wantAfterUse, afterUse}},
+		{path + ".read_ahead", "What a miss loads beside its row: nothing (off, the default), or the rest of its partition (partition), in one query, for data that is read as a whole. Each part of the key must stand alone in where, so that rows tell their keys.", text{&r.ReadAhead, wantReadAhead, readAhead}},
+		{path + ".read_ahead_bytes", "The most bytes of one partition that are read ahead, at most 16,384 rows. Default 8MiB.", size{&r.ReadAheadBytes, 64 << 10, 256 << 20, true}},
 	}
 }
 
@@ -121,6 +138,9 @@ func (c *Config) Specs() []route.Spec {
 		}
 		if r.Object != nil {
 			s.Object = &route.ObjectSpec{Dataset: r.Object.Dataset, Name: r.Object.Name}
+		}
+		if r.ReadAhead == ReadAheadPartition {
+			s.ReadAhead = cmp.Or(r.ReadAheadBytes, DefaultReadAhead)
 		}
 		if r.Validate != nil {
 			v := route.Validate(*r.Validate)
@@ -149,6 +169,13 @@ func routeName(s string) error {
 func afterUse(s string) error {
 	if s != "" && s != AfterUseKeep && s != AfterUseExpire {
 		return errors.New("want " + wantAfterUse)
+	}
+	return nil
+}
+
+func readAhead(s string) error {
+	if s != "" && s != ReadAheadOff && s != ReadAheadPartition {
+		return errors.New("want " + wantReadAhead)
 	}
 	return nil
 }

@@ -106,6 +106,12 @@ func (c *Config) showRoute(w *outline, i int) {
 	if r.AfterUse != "" {
 		put("after_use", r.AfterUse, "")
 	}
+	if r.ReadAhead != "" {
+		put("read_ahead", r.ReadAhead, "")
+	}
+	if r.ReadAheadBytes != 0 {
+		put("read_ahead_bytes", formatSize(r.ReadAheadBytes), "")
+	}
 }
 
 func showEncode(r *Route) string {

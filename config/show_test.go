@@ -85,7 +85,7 @@ func routeKeys(t *testing.T) map[string]bool {
 	for key := range strings.SplitSeq(strings.SplitN(list, "\n", 2)[0], ", ") {
 		keys[key] = true
 	}
-	if len(keys) != 13 {
+	if len(keys) != 15 {
 		t.Fatalf("keys %v", keys)
 	}
 	return keys

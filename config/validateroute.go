@@ -33,6 +33,7 @@ func (v *validator) routes() {
 			v.routeBounds(r, f)
 		}
 		v.rules(r, path+".validate")
+		v.ahead(r, path)
 		if first, ok := names[r.Name]; ok && r.Name != "" {
 			v.fail(path+".name", clip(r.Name), fmt.Sprintf("want a name of its own; routes[%d] has it", first))
 		} else {
@@ -73,7 +74,7 @@ func (v *validator) shaped(path string) bool {
 			continue
 		}
 		switch key, _, _ = strings.Cut(key, "."); key {
-		case "name", "key", "db", "ttl", "after_use", "validate":
+		case "name", "key", "db", "ttl", "after_use", "read_ahead", "read_ahead_bytes", "validate":
 		default:
 			return true
 		}
@@ -101,6 +102,16 @@ func (v *validator) form(r *Route, path string) {
 	}
 	v.binds(r, path)
 	v.encoding(r, path)
+}
+
+// ahead judges what is read ahead.
+func (v *validator) ahead(r *Route, path string) {
+	if r.ReadAhead == ReadAheadPartition && (r.CQL != "" || r.Object != nil) {
+		v.fail(path+".read_ahead", r.ReadAhead, "want it on routes with table and where only: of others the partition is not known")
+	}
+	if r.ReadAheadBytes != 0 && r.ReadAhead != ReadAheadPartition {
+		v.fail(path+".read_ahead_bytes", formatSize(r.ReadAheadBytes), "want read_ahead: "+ReadAheadPartition+" beside it")
+	}
 }
 
 func (v *validator) objectForm(r *Route, path string) {

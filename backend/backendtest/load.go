@@ -92,6 +92,28 @@ func partition(t *testing.T, f Fixture) {
 	}
 }
 
+func partitionFrom(t *testing.T, f Fixture) {
+	q := &backend.Select{Table: f.table(t), Columns: []string{"idx"}, Where: partitionKey(), From: "idx"}
+	least := f.partition()[1].Idx
+	want := map[int64]bool{}
+	for _, r := range f.partition() {
+		want[r.Idx] = r.Idx >= least
+	}
+	found := map[int64]bool{}
+	for _, r := range f.load(t, q, append(f.Rows[0].key(), least), nil) {
+		idx := r.Row[0].(int64)
+		found[idx] = true
+		if idx < least {
+			t.Errorf("row %d, which comes before %d", idx, least)
+		}
+	}
+	for idx, is := range want {
+		if found[idx] != is {
+			t.Errorf("row %d: found %t, want %t", idx, found[idx], is)
+		}
+	}
+}
+
 func impossible(t *testing.T, f Fixture) {
 	r := f.Rows[0]
 	for name, where := range map[string][]any{

@@ -25,6 +25,7 @@ func Source(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a row asked for twice is reported twice", duplicates},
 		{"no rows asked for are no rows", none},
 		{"a partition is loaded whole", partition},
+		{"a partition is loaded from a row on", partitionFrom},
 		{"values no row can have are absent", impossible},
 		{"rows are owned by who receives them", owned},
 		{"columns come in the order asked for", ordered},

@@ -68,6 +68,10 @@ func compose(q *backend.Select) (*statement, error) {
 	if q.In != "" {
 		b.WriteString(" AND " + quote(q.In) + " IN ?")
 	}
+	if q.From != "" {
+		b.WriteString(" AND " + quote(q.From) + " >= ?")
+		s.order = append(s.order, len(q.Where))
+	}
 	s.text = b.String()
 	return s, nil
 }

@@ -49,7 +49,7 @@ func (d *Digits) Load(ctx context.Context, q *backend.Select, where, in []any, e
 	case p.hasIdx:
 		return give(0, p.idx)
 	default:
-		for idx := first; idx < end; idx++ {
+		for idx := max(first, p.from); idx < end; idx++ {
 			if err := give(0, idx); err != nil {
 				return err
 			}
@@ -62,13 +62,23 @@ func (d *Digits) Load(ctx context.Context, q *backend.Select, where, in []any, e
 type partition struct {
 	dataset, split string
 	shard, idx     int64
-	hasIdx         bool // idx is bound by equality
+	hasIdx         bool  // idx is bound by equality
+	from           int64 // the least idx
 }
 
 // bindPartition reads the values of the query's equality columns.
 func bindPartition(q *backend.Select, where []any) (p partition, err error) {
-	if len(where) != len(q.Where) {
-		return p, fmt.Errorf("%w: %d values for %d columns", backend.ErrSourceInvalid, len(where), len(q.Where))
+	columns := len(q.Where)
+	if q.From != "" {
+		columns++
+	}
+	if len(where) != columns {
+		return p, fmt.Errorf("%w: %d values for %d columns", backend.ErrSourceInvalid, len(where), columns)
+	}
+	if q.From != "" {
+		if p.from, err = bind[int64](q.From, where[columns-1]); err != nil {
+			return p, err
+		}
 	}
 	for i, column := range q.Where {
 		switch column {

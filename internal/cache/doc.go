@@ -8,6 +8,7 @@
 //     that look was sent; if others have joined since, one more look serves them all.
 //  3. What is still absent is loaded: one query for all keys of one partition, the queries of different partitions at once. While one of
 //     a partition is under way, the misses of other requests gather behind it and go out together (gather.go).
+//     A route may read the rest of the partition ahead (ahead.go).
 //  4. Each flight is sealed: who comes later begins another. Then the values are stored in Redis (SET NX PX), in one round trip.
 //  5. Whoever waited gets the value. If Redis did not store it because another value was there, nobody gets it: all look again.
 //

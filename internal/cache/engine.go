@@ -35,7 +35,10 @@ type Options struct {
 	Loads int
 	// Settle removes from the Store what is known to be wrong there; while it cannot, the Store is taken for down. nil: nothing ever is.
 	Settle func(ctx context.Context) error
-	Log    *slog.Logger
+	// Admit tells whether a value of so many bytes, which was not in Redis, may be stored there; with 0, whether anything may. nil: always. It counts
+	// what it admits, and must not block. Concurrent.
+	Admit func(bytes int) bool
+	Log   *slog.Logger
 }
 
 // Engine loads what Redis does not hold. It is safe for concurrent use.
@@ -46,6 +49,7 @@ type Engine struct {
 	busy     atomic.Int64  // flights under way: lets Fence return at once
 	objects  objects
 	gathered gatherer
+	aheads   aheads
 	notices  notices
 
 	coalesced atomic.Int64
@@ -64,6 +68,7 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{opts: o, slots: make(chan struct{}, max(1, o.Loads)), notices: newNotices(o.Routes)}
 	e.objects = newObjects(o.Store)
+	e.aheads.turns = make(chan struct{}, maxAheads)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
@@ -239,7 +244,9 @@ func (e *Engine) Fence(db int, key []byte) {
 	if e.Idle() {
 		return
 	}
-	if f := e.flights.fence(flightKey{db, string(key)}); f != nil {
+	k := flightKey{db, string(key)}
+	e.aheads.fence(db, k.key) // before the flights: see ahead.go
+	if f := e.flights.fence(k); f != nil {
 		<-f.done
 	}
 }
@@ -249,6 +256,7 @@ func (e *Engine) FenceAll(db int) {
 	if e.Idle() {
 		return
 	}
+	e.aheads.fenceAll(db)
 	for _, f := range e.flights.fenceAll(db) {
 		<-f.done
 	}

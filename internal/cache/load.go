@@ -40,8 +40,9 @@ func (e *Engine) fly(ctx context.Context, db int, mine []load, mode Mode) {
 	if storeUp && !mode.NoLook {
 		todo, storeUp = e.look(ctx, db, todo, mode)
 	}
-	e.query(ctx, todo)
-	e.finish(ctx, db, todo, storeUp && !mode.NoFill)
+	fill := storeUp && !mode.NoFill
+	e.load(ctx, todo, fill)
+	e.finish(ctx, db, todo, fill)
 }
 
 // look ends the loads whose value Redis holds by now and returns the others, and whether Redis answered.
@@ -154,7 +155,7 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 			e.end(l, outcome{err: l.err})
 		case !storable:
 			e.end(l, outcome{again: true})
-		case l.value == nil || !fill || l.noFill:
+		case l.value == nil || !fill || l.noFill || !e.admits(len(l.value)):
 			e.end(l, outcome{value: l.value})
 		default:
 			entries = append(entries, backend.Entry{Key: []byte(l.key), Value: l.value, Hash: l.route.IsHash(), TTL: ttl(l.route), Track: l.track})

@@ -24,6 +24,7 @@ const (
 	budget      = 3 * time.Second
 	storeBudget = time.Second
 	ttl         = time.Hour
+	mostAhead   = 4000 // bytes of a partition that are read ahead
 )
 
 // specs are the routes of these tests. All read the fake source's two tables.
@@ -44,6 +45,7 @@ func specs() []route.Spec {
 			Name: "named", Key: "named:{name:hex}", Table: "named", Value: "data", TTL: ttl,
 			Where: []route.Bind{{Column: "part", Expr: "1"}, {Column: "name", Expr: "{name}"}},
 		},
+		{Name: "ahead", Key: "ra:{part:int}:{id:int}", Table: "t", Where: cell, Value: "data", TTL: ttl, ReadAhead: mostAhead},
 	}
 }
 

@@ -46,6 +46,15 @@ func TestTheModelSeesBrokenRules(t *testing.T) {
 	}
 }
 
+// The same where misses read their partition ahead: the keys are each other's neighbours.
+func TestReadsAheadAreNeverStale(t *testing.T) {
+	for seed := range uint64(tapes) {
+		if problem, steps := playWorld(t, randomTape(seed), rules{ahead: true}); problem != "" {
+			t.Fatalf("seed %d: %s\n%s", seed, problem, strings.Join(steps, "\n"))
+		}
+	}
+}
+
 func randomTape(seed uint64) []byte {
 	random := rand.New(rand.NewPCG(seed, 1))
 	tape := make([]byte, 100+random.IntN(200))

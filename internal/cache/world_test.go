@@ -17,6 +17,7 @@ import (
 type rules struct {
 	noFence   bool // writers do not fence
 	overwrite bool // fills store what is present already
+	ahead     bool // breaks nothing: the keys are of the route that reads ahead
 }
 
 // world is readers, writers and an engine whose every step a tape of bytes chooses: each round trip stops before it has its
@@ -72,8 +73,12 @@ const (
 func newWorld(t *testing.T, tape []byte, r rules) *world {
 	w := &world{f: newFixture(t), tape: tape, r: r}
 	w.f.store.overwrite = r.overwrite
+	prefix := "t"
+	if r.ahead {
+		prefix = "ra"
+	}
 	for id := range 1 + w.next()%mostKeys {
-		m := &model{key: fmt.Sprintf("t:1:%d", id), id: id, started: 1, floor: 1, absent: map[int]bool{}}
+		m := &model{key: fmt.Sprintf("%s:1:%d", prefix, id), id: id, started: 1, floor: 1, absent: map[int]bool{}}
 		w.keys = append(w.keys, m)
 		w.f.source.set(1, id, m.value(1))
 	}

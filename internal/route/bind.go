@@ -24,6 +24,7 @@ type query struct {
 	sum    int             // where in the row the checksum is, and 1; 0: there is none
 	fields []int           // of a hash: the result column of each
 	chunks *backend.Select // of an object
+	ahead  *ahead          // nil: it does not read ahead
 }
 
 // Bind checks every route against the source's schema and makes its query. It reports every problem at once, each naming its route and
@@ -94,6 +95,9 @@ func (r *Route) plan(ctx context.Context, src backend.Source, tables map[string]
 		problems = append(problems, r.planObject(ctx, src, q, types)...)
 	} else {
 		problems = append(problems, r.planValue(q, types)...)
+	}
+	if r.spec.ReadAhead > 0 {
+		problems = append(problems, r.planAhead(tbl, q)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems

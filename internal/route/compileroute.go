@@ -31,6 +31,9 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 		bad("jitter: %v is not between 0 and 50%%", s.Jitter)
 	}
 	problems = append(problems, r.compileRules()...)
+	if s.ReadAhead < 0 || s.ReadAhead > 0 && (s.CQL != "" || s.Object != nil) {
+		bad("read_ahead: is for routes with table and where; leave it out")
+	}
 	var err error
 	if r.key, err = compilePattern(s.Key); err != nil {
 		bad("key %q: %w", s.Key, err)

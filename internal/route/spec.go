@@ -19,6 +19,8 @@ type Spec struct {
 	Object *ObjectSpec
 	// Validate is what its values must be; nil: anything.
 	Validate *Validate
+	// ReadAhead is the most bytes of the partition that a miss lies in to load with it; 0: none.
+	ReadAhead int64
 	// TTL is the time a filled value lives in Redis, above zero; Jitter is the part of it (0 to 0.5) by which it is shortened at random.
 	TTL    time.Duration
 	Jitter float64
