@@ -172,6 +172,7 @@ type options struct {
 	down          bool                 // Redis is not up at first
 	stuck         bool                 // the test ends the server itself, by stop
 	mayRead       func(user, prefix string) bool
+	mayRun        func(user, prefix, command string) bool // nil: as mayRead has it
 	rightsChanged func()
 	wrap          func(*front) backend.Store // the engine's store, where it is not Redis's own client
 	tracker       backend.Tracker            // of a near copy; nil: none
@@ -188,6 +189,9 @@ func start(t testing.TB, o options) *front {
 	}
 	if o.mayRead == nil {
 		o.mayRead = func(user, _ string) bool { return user == "" }
+	}
+	if o.mayRun == nil {
+		o.mayRun = func(user, prefix, _ string) bool { return o.mayRead(user, prefix) }
 	}
 	addr := f.redis.Addr
 	if o.upstream != "" {
@@ -231,7 +235,7 @@ func start(t testing.TB, o options) *front {
 	f.server, err = proxy.New(proxy.Options{
 		Pool: pool, Engine: engine, Near: f.near, Routes: routes, Store: f.store, Events: f.events, Commands: metrics.Commands(),
 		Limits: limits, Budget: 3 * time.Second, StoreBudget: time.Second,
-		MayRead: o.mayRead, RightsChanged: o.rightsChanged, Patterns: o.patterns, Permits: f.store.Permits,
+		MayRead: o.mayRead, MayRun: o.mayRun, RightsChanged: o.rightsChanged, Patterns: o.patterns, Permits: f.store.Permits,
 		Invalid: f.queue, MayRemove: func(user string) bool { return user == "" },
 		Info: func(b []byte) []byte { return append(b, "forebay_hits:0\r\n"...) },
 	})

@@ -5,7 +5,6 @@ import (
 
 	"forebay/backend/redis/wire"
 	"forebay/internal/event"
-	"forebay/internal/route"
 )
 
 // append adds a command's frame to the batch; sl is its slot.
@@ -117,24 +116,6 @@ func (s *session) refuse(err error) {
 		s.quit = true // the password it came with is no longer good
 	}
 	s.load()
-}
-
-// mayReadAll tells whether the client may be given any values that Redis was not asked about.
-func (s *session) mayReadAll() bool {
-	return s.srv.opts.MayRead(s.target.User, "")
-}
-
-// mayRead tells whether the client may be given values of a route that Redis was not asked about.
-func (s *session) mayRead(r *route.Route) bool {
-	return r != nil && s.srv.opts.MayRead(s.target.User, r.Prefix())
-}
-
-// mayReadFor tells whether the client may be given what a slot's read asks for without Redis being asked.
-func (s *session) mayReadFor(sl *slot) bool {
-	if sl.kind == readOne {
-		return s.mayRead(sl.route)
-	}
-	return s.mayReadAll()
 }
 
 // drain waits until Redis owes the client nothing, and sends the batch first.

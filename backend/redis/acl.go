@@ -18,11 +18,30 @@ const defaultUser = "default"
 type Readable struct {
 	All      bool
 	Prefixes []string // of keys: every key that begins so
+	// Others are the same prefixes, "" for all keys, of the other commands that load (getrange, hgetall …), by lower-case name.
+	Others map[string][]string
+}
+
+// Everything is what a user may read of a server that knows no rights.
+func Everything() Readable {
+	r := Readable{All: true, Prefixes: []string{""}, Others: map[string][]string{}}
+	for _, l := range loading {
+		r.Others[l.name] = []string{""}
+	}
+	return r
 }
 
 // Covers tells whether every key that begins with prefix may be read.
 func (r Readable) Covers(prefix string) bool {
 	return r.All || slices.ContainsFunc(r.Prefixes, func(p string) bool { return strings.HasPrefix(prefix, p) })
+}
+
+// CoversBy tells whether the command may be run for every key that begins with prefix.
+func (r Readable) CoversBy(command, prefix string) bool {
+	if command == "get" || command == "mget" {
+		return r.Covers(prefix)
+	}
+	return slices.ContainsFunc(r.Others[command], func(p string) bool { return strings.HasPrefix(prefix, p) })
 }
 
 // Readable tells what the user may read; "" is the default one before it has authenticated, which may do nothing if it has a password. It errs towards
@@ -42,60 +61,78 @@ func (c *Client) Readable(ctx context.Context, user string) (Readable, error) {
 	if !slices.Contains(flags, "on") || stranger && !slices.Contains(flags, "nopass") {
 		return Readable{}, nil
 	}
-	r := readable(rules, flags)
-	if r.All {
-		r.Prefixes = []string{""}
+	return c.sure(ctx, user, readable(rules, flags))
+}
+
+// sure is what is left of r when the server has had the last word, where it can be asked (Redis 7): it knows what the rules' text cannot show.
+func (c *Client) sure(ctx context.Context, user string, r Readable) (sure Readable, err error) {
+	keep := func(prefixes []string, command string, words ...string) (kept []string, err error) {
+		for _, prefix := range prefixes {
+			may, err := c.dryRun(ctx, user, append([]string{command, prefix + "forebay"}, words...))
+			if err != nil {
+				return nil, err
+			}
+			if may {
+				kept = append(kept, prefix)
+			}
+		}
+		return kept, nil
 	}
-	// The server has the last word, where it can be asked (Redis 7): it knows what the rules' text cannot show.
-	var sure Readable
-	for _, prefix := range r.Prefixes {
-		may, err := c.dryRun(ctx, user, prefix+"forebay")
+	if sure.Prefixes, err = keep(r.Prefixes, "get"); err != nil {
+		return Readable{}, err
+	}
+	if sure.Prefixes, err = keep(sure.Prefixes, "mget"); err != nil {
+		return Readable{}, err
+	}
+	if sure.All = slices.Contains(sure.Prefixes, ""); sure.All {
+		sure.Prefixes = []string{""}
+	}
+	for _, l := range loading {
+		prefixes, err := keep(r.Others[l.name], l.name, l.words...)
 		if err != nil {
 			return Readable{}, err
 		}
-		if may {
-			sure.All = sure.All || prefix == ""
-			sure.Prefixes = append(sure.Prefixes, prefix)
+		if len(prefixes) > 0 {
+			if sure.Others == nil {
+				sure.Others = map[string][]string{}
+			}
+			sure.Others[l.name] = prefixes
 		}
 	}
 	return sure, nil
 }
 
-// dryRun tells whether the server would let the user GET and MGET the key. One that cannot be asked leaves it to the rules' text.
-func (c *Client) dryRun(ctx context.Context, user, key string) (bool, error) {
-	for _, cmd := range []string{"get", "mget"} {
-		v, err := c.ask(ctx, "acl", "dryrun", user, cmd, key)
-		switch {
-		case err == nil && v == "OK":
-		case err == nil:
-			return false, nil
-		case isReply(err) && isUnknown(err):
-			return true, nil
-		default:
-			return false, fmt.Errorf("try %s as user %q: %w", cmd, user, err)
-		}
+// dryRun tells whether the server would let the user run a command. One that cannot be asked leaves it to the rules' text.
+func (c *Client) dryRun(ctx context.Context, user string, command []string) (bool, error) {
+	words := []any{"acl", "dryrun", user}
+	for _, w := range command {
+		words = append(words, w)
 	}
-	return true, nil
+	v, err := c.ask(ctx, words...)
+	switch {
+	case err == nil:
+		return v == "OK", nil
+	case isReply(err) && isUnknown(err):
+		return true, nil
+	default:
+		return false, fmt.Errorf("try %s as user %q: %w", command[0], user, err)
+	}
 }
 
 // readable looks at each permission set, the user's root and its selectors (Redis 7). Rights of different sets do not add up: a command must be
 // allowed by one set as a whole.
 func readable(root map[string]any, flags []string) (r Readable) {
+	r.Others = map[string][]string{}
 	add := func(set map[string]any, all bool) {
-		if !hasCommand(set["commands"], "get") || !hasCommand(set["commands"], "mget") {
-			return
+		prefixes := prefixesOf(set["keys"], all)
+		if hasCommand(set["commands"], "get", ofStrings) && hasCommand(set["commands"], "mget", ofStrings) {
+			r.Prefixes = append(r.Prefixes, prefixes...)
 		}
-		for _, p := range patterns(set["keys"]) {
-			prefix, ok := prefixOf(p)
-			switch {
-			case !ok:
-			case prefix == "":
-				all = true
-			default:
-				r.Prefixes = append(r.Prefixes, prefix)
+		for _, l := range loading {
+			if hasCommand(set["commands"], l.name, l.categories) {
+				r.Others[l.name] = append(r.Others[l.name], prefixes...)
 			}
 		}
-		r.All = r.All || all
 	}
 	add(root, slices.Contains(flags, "allkeys"))
 	selectors, _ := root["selectors"].([]any)
@@ -103,6 +140,20 @@ func readable(root map[string]any, flags []string) (r Readable) {
 		add(pairs(s), false)
 	}
 	return r
+}
+
+// prefixesOf lists what keys begin with that a permission set lets be read: "" alone if that is all.
+func prefixesOf(keys any, all bool) (prefixes []string) {
+	for _, p := range patterns(keys) {
+		prefix, ok := prefixOf(p)
+		if all = all || ok && prefix == ""; ok {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	if all {
+		return []string{""}
+	}
+	return prefixes
 }
 
 // patterns lists key patterns: Redis 7 gives "~a* %R~*", Redis 6 a list of "a*".
@@ -127,16 +178,20 @@ func prefixOf(pattern string) (prefix string, ok bool) {
 	return prefix, ok && !strings.ContainsAny(prefix, `*?[\`)
 }
 
-// hasCommand follows command rules in their order and tells whether GET, or MGET, is left allowed.
-func hasCommand(v any, name string) bool {
+// hasCommand follows command rules in their order and tells whether a command of these categories is left allowed.
+func hasCommand(v any, name string, categories []string) bool {
 	text, _ := v.(string)
 	has := false
 	for rule := range strings.FieldsSeq(strings.ToLower(text)) {
 		switch rule {
-		case "+@all", "allcommands", "+" + name, "+@read", "+@string", "+@fast":
+		case "+@all", "allcommands", "+" + name:
 			has = true
-		case "-@all", "nocommands", "-" + name, "-@read", "-@string", "-@fast":
+		case "-@all", "nocommands", "-" + name:
 			has = false
+		default:
+			if sign, category, ok := strings.Cut(rule, "@"); ok && slices.Contains(categories, category) {
+				has = sign == "+"
+			}
 		}
 	}
 	return has

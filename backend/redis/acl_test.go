@@ -3,6 +3,7 @@ package redis_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,14 +46,16 @@ func TestReadable(t *testing.T) {
 				args = append(args, r)
 			}
 			s.Do(t, args...)
-			if got, err := c.Readable(t.Context(), "u"); !reflect.DeepEqual(got, tt.want) || err != nil {
+			got, err := c.Readable(t.Context(), "u")
+			if got.Others = nil; !reflect.DeepEqual(got, tt.want) || err != nil {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})
 	}
 	is := func(name string, c *redis.Client, user string, want redis.Readable, fails bool) {
 		t.Helper()
-		if got, err := c.Readable(t.Context(), user); !reflect.DeepEqual(got, want) || (err != nil) != fails || errors.Is(err, backend.ErrStoreDown) {
+		got, err := c.Readable(t.Context(), user)
+		if got.Others = nil; !reflect.DeepEqual(got, want) || (err != nil) != fails || errors.Is(err, backend.ErrStoreDown) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -68,6 +71,53 @@ func TestReadable(t *testing.T) {
 	s.Do(t, "config", "set", "requirepass", "secret")
 	is("who has not authenticated, where a password is asked for", own, "", none, false)
 	is("who has", own, "default", all, false)
+}
+
+// The right to GET is not that to read hashes, or to GETDEL.
+func TestReadableByOtherCommands(t *testing.T) {
+	s := testkit.Redis(t)
+	c := openUp(t, s)
+	hashes := "hexists hget hgetall hkeys hlen hmget hstrlen hvals"
+	tests := []struct {
+		rules, of, want string
+	}{
+		{"on nopass ~* +@all", "any", "getdel getex getrange " + hashes + " strlen"},
+		{"on nopass ~* +@read", "any", "getrange " + hashes + " strlen"},
+		{"on nopass ~* +get +mget", "any", ""},
+		{"on nopass ~* +@hash", "any", hashes},
+		{"on nopass ~* +@read -@slow", "any", "hexists hget hlen hmget hstrlen strlen"},
+		{"on nopass ~* +@all -@write -hgetall", "any", "getrange " + strings.ReplaceAll(hashes, "hgetall ", "") + " strlen"},
+		{"on nopass ~a:* +@all", "a:b", "getdel getex getrange " + hashes + " strlen"},
+		{"on nopass ~a:* +@all", "b:", ""},
+		{"on nopass %R~a:* +@all", "a:", "getrange " + hashes + " strlen"}, // GETEX and GETDEL write
+		{"on nopass ~a:* +get (~b:* +hget +strlen)", "b:", "hget strlen"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rules+" "+tt.of, func(t *testing.T) {
+			args := []any{"acl", "setuser", "u", "reset"}
+			for _, r := range splitRules(tt.rules) {
+				args = append(args, r)
+			}
+			s.Do(t, args...)
+			r, err := c.Readable(t.Context(), "u")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for name := range r.Others {
+				if r.CoversBy(name, tt.of) {
+					got = append(got, name)
+				}
+			}
+			slices.Sort(got)
+			if got := strings.Join(got, " "); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			if r.CoversBy("get", tt.of) != r.Covers(tt.of) || r.CoversBy("set", tt.of) {
+				t.Error("GET is no other command; SET is none that loads")
+			}
+		})
+	}
 }
 
 func TestReadableCovers(t *testing.T) {

@@ -107,7 +107,7 @@ func (n *node) startRedis(ctx context.Context) error {
 
 // everybody is what the in-process stand-in has in place of ACLs: a user who could authenticate may read.
 func everybody(context.Context, string) (redis.Readable, error) {
-	return redis.Readable{All: true}, nil
+	return redis.Everything(), nil
 }
 
 // startWatcher listens for evictions.

@@ -56,6 +56,17 @@ func (r *rights) mayRead(user, prefix string) bool {
 	return may != nil && may.Covers(prefix)
 }
 
+// mayRun is mayRead for another command that loads than GET and MGET.
+func (r *rights) mayRun(user, prefix, command string) bool {
+	u := r.user(user)
+	if u == nil {
+		return false
+	}
+	u.used.Store(true)
+	may := u.may.Load()
+	return may != nil && may.CoversBy(command, prefix)
+}
+
 // user returns what is known of a user, nil if there is no room. One who is new is asked for.
 func (r *rights) user(name string) *right {
 	if u, ok := r.users.Load(name); ok {

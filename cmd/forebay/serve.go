@@ -228,7 +228,7 @@ func (n *node) startFront(context.Context) error {
 			ReplyBytes: int(l.ReplyBytes), InputBytes: int(l.InputBytes), WriteTimeout: l.WriteTimeout,
 		},
 		Budget: n.cfg.Budget, StoreBudget: n.storeBudget(),
-		MayRead: n.rights.mayRead, RightsChanged: n.rightsChanged, Permits: n.redis.Permits, Info: n.info, Patterns: n.patterns, Sessions: sessionVerbs{n.sessions, n.events}, AfterUse: n.cfg.AfterUse(), Version: version, TLS: tls, Log: n.log,
+		MayRead: n.rights.mayRead, MayRun: n.rights.mayRun, RightsChanged: n.rightsChanged, Permits: n.redis.Permits, Info: n.info, Patterns: n.patterns, Sessions: sessionVerbs{n.sessions, n.events}, AfterUse: n.cfg.AfterUse(), Version: version, TLS: tls, Log: n.log,
 		Invalid: n.invalid, MayRemove: n.mayRemove,
 	})
 	if err != nil {
