@@ -9,7 +9,9 @@ import (
 func TestRightsWhileRedisIsDown(t *testing.T) {
 	f := start(t, options{
 		mayRead: func(_, prefix string) bool { return strings.HasPrefix(prefix, "t:") },
-		mayRun:  func(_, prefix, command string) bool { return strings.HasPrefix(prefix, "t:") && command == "strlen" },
+		mayRun: func(_, prefix, command string) bool {
+			return strings.HasPrefix(prefix, "t:") && strings.Contains("get mget strlen", command)
+		},
 	})
 	c := dial(t, f.addr)
 	c.do("+PONG\r\n", "PING")
@@ -32,4 +34,45 @@ func TestRightsWhileRedisIsDown(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", command, got, want)
 		}
 	}
+}
+
+// Clients of a user that was removed are closed as Redis closes them, though Forebay's connection is not theirs alone; other clients are not, nor those of a
+// user who was only turned off or has another password.
+func TestClientsOfRemovedUsersAreClosed(t *testing.T) {
+	f := start(t, options{})
+	for _, user := range []string{"gone", "off", "stays"} {
+		f.redis.Do(t, "ACL", "SETUSER", user, "on", ">pw", "~*", "+@all")
+	}
+	as := func(user string) *client {
+		c := dial(t, f.addr)
+		c.do("+OK\r\n"+bulk(user), "AUTH "+user+" pw", "ACL WHOAMI")
+		return c
+	}
+	shared, alone, off, stays, nobody := as("gone"), as("gone"), as("off"), as("stays"), dial(t, f.addr)
+	alone.do("+OK\r\n", "WATCH k")
+	nobody.do("+PONG\r\n", "PING")
+	f.redis.Do(t, "ACL", "SETUSER", "off", "off")
+	f.redis.Do(t, "ACL", "SETUSER", "stays", "resetpass", ">other")
+	f.redis.Do(t, "ACL", "DELUSER", "gone")
+	f.server.CloseUsers(func(user string) bool { return user != "gone" })
+	shared.closed()
+	alone.closed()
+	off.do(bulk("off"), "ACL WHOAMI")
+	stays.do(bulk("stays"), "ACL WHOAMI")
+	nobody.do(bulk("default"), "ACL WHOAMI")
+}
+
+// A client that authenticates while Redis is asked for its users is not closed for an answer of before.
+func TestUsersMadeMeanwhileAreNotClosed(t *testing.T) {
+	f := start(t, options{})
+	f.redis.Do(t, "ACL", "SETUSER", "old", "on", "nopass", "~*", "+@all")
+	old, young := dial(t, f.addr), dial(t, f.addr)
+	old.do("+OK\r\n", "AUTH old x")
+	f.server.CloseUsers(func(user string) bool {
+		f.redis.Do(t, "ACL", "SETUSER", "young", "on", "nopass", "~*", "+@all")
+		young.do("+OK\r\n", "AUTH young x")
+		return user == "old"
+	})
+	old.do(bulk("old"), "ACL WHOAMI")
+	young.do(bulk("young"), "ACL WHOAMI")
 }

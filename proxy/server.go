@@ -56,7 +56,7 @@ type Options struct {
 	// MayRead tells, without blocking, whether a user ("" for one that has not authenticated) is known to be allowed to read every key that
 	// begins with prefix.
 	MayRead func(user, prefix string) bool
-	// MayRun tells the same of another command that loads (lower case): MayRead is about GET and MGET. nil: nobody may.
+	// MayRun tells the same of one command that loads (get, strlen, hgetall …): MayRead is about GET and MGET. nil: nobody may.
 	MayRun func(user, prefix, command string) bool
 	// RightsChanged is called, without blocking, when a client has changed users' rights, before it has the reply. nil: nobody wants to know.
 	RightsChanged func()

@@ -14,20 +14,31 @@ import (
 // defaultUser is who a client is that has not said.
 const defaultUser = "default"
 
-// Readable is what a user may read by GET and MGET without Redis being asked. The zero Readable is nothing.
+// Readable is what a user may read without Redis being asked. The zero Readable is nothing.
 type Readable struct {
-	All      bool
-	Prefixes []string // of keys: every key that begins so
-	// Others are the same prefixes, "" for all keys, of the other commands that load (getrange, hgetall …), by lower-case name.
-	Others map[string][]string
+	All      bool     // by GET and MGET
+	Prefixes []string // of keys, by GET and MGET: every key that begins so; "" alone if that is all
+	// By are the same by each of the commands that load (get, mget, getrange, hgetall …, in lower case).
+	By map[string][]string
 }
 
 // Everything is what a user may read of a server that knows no rights.
 func Everything() Readable {
-	r := Readable{All: true, Prefixes: []string{""}, Others: map[string][]string{}}
+	by := map[string][]string{}
 	for _, l := range loading {
-		r.Others[l.name] = []string{""}
+		by[l.name] = []string{""}
 	}
+	return readableBy(by)
+}
+
+func readableBy(by map[string][]string) Readable {
+	r := Readable{By: by}
+	for _, prefix := range by["get"] {
+		if slices.Contains(by["mget"], prefix) {
+			r.Prefixes = append(r.Prefixes, prefix)
+		}
+	}
+	r.All = slices.Contains(r.Prefixes, "")
 	return r
 }
 
@@ -38,10 +49,7 @@ func (r Readable) Covers(prefix string) bool {
 
 // CoversBy tells whether the command may be run for every key that begins with prefix.
 func (r Readable) CoversBy(command, prefix string) bool {
-	if command == "get" || command == "mget" {
-		return r.Covers(prefix)
-	}
-	return slices.ContainsFunc(r.Others[command], func(p string) bool { return strings.HasPrefix(prefix, p) })
+	return slices.ContainsFunc(r.By[command], func(p string) bool { return strings.HasPrefix(prefix, p) })
 }
 
 // Readable tells what the user may read; "" is the default one before it has authenticated, which may do nothing if it has a password. It errs towards
@@ -64,42 +72,25 @@ func (c *Client) Readable(ctx context.Context, user string) (Readable, error) {
 	return c.sure(ctx, user, readable(rules, flags))
 }
 
-// sure is what is left of r when the server has had the last word, where it can be asked (Redis 7): it knows what the rules' text cannot show.
-func (c *Client) sure(ctx context.Context, user string, r Readable) (sure Readable, err error) {
-	keep := func(prefixes []string, command string, words ...string) (kept []string, err error) {
-		for _, prefix := range prefixes {
-			may, err := c.dryRun(ctx, user, append([]string{command, prefix + "forebay"}, words...))
+// sure is what is left of what rules seem to allow when the server has had the last word, where it can be asked (Redis 7): it knows what the rules' text
+// cannot show.
+func (c *Client) sure(ctx context.Context, user string, by map[string][]string) (Readable, error) {
+	for _, l := range loading {
+		kept := by[l.name][:0]
+		for _, prefix := range by[l.name] {
+			may, err := c.dryRun(ctx, user, append([]string{l.name, prefix + "forebay"}, l.words...))
 			if err != nil {
-				return nil, err
+				return Readable{}, err
 			}
 			if may {
 				kept = append(kept, prefix)
 			}
 		}
-		return kept, nil
-	}
-	if sure.Prefixes, err = keep(r.Prefixes, "get"); err != nil {
-		return Readable{}, err
-	}
-	if sure.Prefixes, err = keep(sure.Prefixes, "mget"); err != nil {
-		return Readable{}, err
-	}
-	if sure.All = slices.Contains(sure.Prefixes, ""); sure.All {
-		sure.Prefixes = []string{""}
-	}
-	for _, l := range loading {
-		prefixes, err := keep(r.Others[l.name], l.name, l.words...)
-		if err != nil {
-			return Readable{}, err
-		}
-		if len(prefixes) > 0 {
-			if sure.Others == nil {
-				sure.Others = map[string][]string{}
-			}
-			sure.Others[l.name] = prefixes
+		if by[l.name] = kept; slices.Contains(kept, "") {
+			by[l.name] = []string{""}
 		}
 	}
-	return sure, nil
+	return readableBy(by), nil
 }
 
 // dryRun tells whether the server would let the user run a command. One that cannot be asked leaves it to the rules' text.
@@ -121,16 +112,13 @@ func (c *Client) dryRun(ctx context.Context, user string, command []string) (boo
 
 // readable looks at each permission set, the user's root and its selectors (Redis 7). Rights of different sets do not add up: a command must be
 // allowed by one set as a whole.
-func readable(root map[string]any, flags []string) (r Readable) {
-	r.Others = map[string][]string{}
+func readable(root map[string]any, flags []string) (by map[string][]string) {
+	by = map[string][]string{}
 	add := func(set map[string]any, all bool) {
 		prefixes := prefixesOf(set["keys"], all)
-		if hasCommand(set["commands"], "get", ofStrings) && hasCommand(set["commands"], "mget", ofStrings) {
-			r.Prefixes = append(r.Prefixes, prefixes...)
-		}
 		for _, l := range loading {
 			if hasCommand(set["commands"], l.name, l.categories) {
-				r.Others[l.name] = append(r.Others[l.name], prefixes...)
+				by[l.name] = append(by[l.name], prefixes...)
 			}
 		}
 	}
@@ -139,7 +127,7 @@ func readable(root map[string]any, flags []string) (r Readable) {
 	for _, s := range selectors {
 		add(pairs(s), false)
 	}
-	return r
+	return by
 }
 
 // prefixesOf lists what keys begin with that a permission set lets be read: "" alone if that is all.
@@ -197,18 +185,29 @@ func hasCommand(v any, name string, categories []string) bool {
 	return has
 }
 
-// ACLDigest tells whether users' rights have changed since it gave another value.
-func (c *Client) ACLDigest(ctx context.Context) (uint64, error) {
+// Users is what ACL LIST tells of all users.
+type Users struct {
+	Digest uint64   // another one when anybody's rights have changed
+	Names  []string // nil: the server knows no users
+}
+
+// Users asks for it.
+func (c *Client) Users(ctx context.Context) (Users, error) {
 	v, err := c.ask(ctx, "acl", "list")
 	if err != nil {
-		return 0, fmt.Errorf("list users: %w", err)
+		return Users{}, fmt.Errorf("list users: %w", err)
 	}
+	var u Users
 	d := xxhash.New()
-	for _, user := range texts(v) {
-		_, _ = d.WriteString(user) // never fails
+	for _, rules := range texts(v) { // "user NAME on …"
+		_, _ = d.WriteString(rules) // never fails
 		_, _ = d.WriteString("\n")
+		if words := strings.Fields(rules); len(words) > 1 {
+			u.Names = append(u.Names, words[1])
+		}
 	}
-	return d.Sum64(), nil
+	u.Digest = d.Sum64()
+	return u, nil
 }
 
 // isUnknown tells whether the server does not know the command or subcommand.

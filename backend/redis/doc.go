@@ -7,7 +7,7 @@
 //	                ├─ Commands           COMMAND, parsed for the proxy's command table
 //	                ├─ Tracker            invalidations and TTLs in one order, for the near copy; its own raw connection
 //	                ├─ Readable,          ACL, for near hits and for HTTP
-//	                │  ACLDigest, Authenticate
+//	                │  Users, Authenticate
 //	                └─ Watch ─► Watcher   keyspace notifications to events, proved against the server's counters
 //
 // Invariants:

@@ -1,13 +1,15 @@
 package redis
 
-// loading are the commands, besides GET and MGET, of which Forebay may give the answer without Redis: while Redis does not answer, or too late. A user
-// who may GET a key need not have the right to any of them: HGETALL reads what GET cannot.
+// loading are the commands of which Forebay may give the answer without Redis: GET and MGET from its near copy, all of them while Redis does not answer.
+// A user who may GET a key need not have the right to the others: HGETALL reads what GET cannot.
 var loading = []struct {
 	name string
 	// categories in which ACL rules may allow or refuse it, but for @all: as ACL CAT of Redis 7 lists them.
 	categories []string
 	words      []string // what follows the key, for ACL DRYRUN
 }{
+	{"get", []string{"read", "string", "fast"}, nil},
+	{"mget", []string{"read", "string", "fast"}, nil},
 	{"getrange", []string{"read", "string", "slow"}, []string{"0", "0"}},
 	{"strlen", []string{"read", "string", "fast"}, nil},
 	{"getex", []string{"write", "string", "fast"}, nil},
@@ -21,6 +23,3 @@ var loading = []struct {
 	{"hvals", []string{"read", "hash", "slow"}, nil},
 	{"hstrlen", []string{"read", "hash", "fast"}, []string{"f"}},
 }
-
-// ofStrings are the categories of GET and MGET.
-var ofStrings = []string{"read", "string", "fast"}

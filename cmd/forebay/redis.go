@@ -91,9 +91,9 @@ func (n *node) startRedis(ctx context.Context) error {
 	c := n.redisAddr.open(&n.cfg.Redis, n.log)
 	n.redis = c
 	n.up.push("redis", closed(c.Close))
-	n.rights = newRights(c.Readable, c.ACLDigest)
+	n.rights = newRights(c.Readable, c.Users)
 	if n.private != nil && n.private.InProcess() {
-		n.rights = newRights(everybody, func(context.Context) (uint64, error) { return 0, nil })
+		n.rights = newRights(everybody, func(context.Context) (redis.Users, error) { return redis.Users{}, nil })
 	}
 	n.upkeep = newUpkeep(c, n.rights, n.log)
 	c.OnChange(n.upkeep.change)

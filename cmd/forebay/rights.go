@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,9 +24,14 @@ const (
 //
 // A change of rights through this process is known before its client has the reply (revoke); any other within about a second.
 type rights struct {
-	ask    func(ctx context.Context, user string) (redis.Readable, error)
-	digest func(ctx context.Context) (uint64, error) // changes with anybody's rights
-	wake   chan struct{}                             // one token: there is a new user
+	ask   func(ctx context.Context, user string) (redis.Readable, error)
+	list  func(ctx context.Context) (redis.Users, error)
+	wake  chan struct{} // one token: there is a new user, or rights were revoked
+	close atomic.Pointer[func(exists func(user string) bool)]
+
+	revoked atomic.Bool // since the last look
+	told    bool        // the server tells when rights change; of run alone, as last
+	last    uint64
 
 	users sync.Map // names to *right
 	count atomic.Int64
@@ -38,9 +44,13 @@ type right struct {
 	since atomic.Int64                   // revocations
 }
 
-func newRights(ask func(context.Context, string) (redis.Readable, error), digest func(context.Context) (uint64, error)) *rights {
-	return &rights{ask: ask, digest: digest, wake: make(chan struct{}, 1)}
+func newRights(ask func(context.Context, string) (redis.Readable, error), list func(context.Context) (redis.Users, error)) *rights {
+	return &rights{ask: ask, list: list, wake: make(chan struct{}, 1)}
 }
+
+// attach has f called, from run, when users have changed: it closes the clients of those who no longer exist, as Redis does. (Redis closes its
+// connections, which are Forebay's; of that, a client that is idle or shares one would learn with its next command only.)
+func (r *rights) attach(f func(exists func(user string) bool)) { r.close.Store(&f) }
 
 // mayRead tells whether the user is known to be allowed to read every key that begins with prefix; "" is who has not authenticated. It never
 // waits for Redis.
@@ -56,7 +66,7 @@ func (r *rights) mayRead(user, prefix string) bool {
 	return may != nil && may.Covers(prefix)
 }
 
-// mayRun is mayRead for another command that loads than GET and MGET.
+// mayRun is mayRead for any one command that loads.
 func (r *rights) mayRun(user, prefix, command string) bool {
 	u := r.user(user)
 	if u == nil {
@@ -90,12 +100,12 @@ func (r *rights) wakeUp() {
 	}
 }
 
-// check is mayRead for who can wait: it asks where the answer is not known.
-func (r *rights) check(ctx context.Context, user, prefix string) bool {
+// check tells whether the user may run a command that loads for the key, and asks where that is not known.
+func (r *rights) check(ctx context.Context, user, command, key string) bool {
 	if u := r.user(user); u != nil && u.may.Load() != nil {
-		return r.mayRead(user, prefix)
+		return r.mayRun(user, key, command)
 	}
-	return r.learn(ctx, user).Covers(prefix)
+	return r.learn(ctx, user).CoversBy(command, key)
 }
 
 // revoke forgets what everybody may read, and asks anew: somebody's rights are said to have changed.
@@ -106,6 +116,7 @@ func (r *rights) revoke() {
 		u.may.Store(nil)
 		return true
 	})
+	r.revoked.Store(true)
 	r.wakeUp()
 }
 
@@ -115,28 +126,22 @@ func (r *rights) run(ctx context.Context) {
 	defer look.Stop()
 	old := time.NewTicker(rightsLive)
 	defer old.Stop()
-	var last uint64
-	told := false
 	for {
 		select {
 		case <-r.wake:
+			if r.revoked.Swap(false) {
+				r.look(ctx)
+			}
 			r.each(func(name string, u *right) {
 				if u.may.Load() == nil {
 					r.learn(ctx, name)
 				}
 			})
 		case <-look.C:
-			now, err := r.lookAt(ctx)
-			switch {
-			case errors.Is(err, errNotTold):
-				told = false
-			case err == nil && (!told || now != last): // the first time too: it may have changed since they were asked for
-				told, last = true, now
-				r.refresh(ctx)
-			}
+			r.look(ctx)
 		case <-old.C:
 			r.forget()
-			if !told {
+			if !r.told {
 				r.refresh(ctx)
 			}
 		case <-ctx.Done():
@@ -145,17 +150,30 @@ func (r *rights) run(ctx context.Context) {
 	}
 }
 
-// errNotTold means that the server does not tell when rights change.
-var errNotTold = errors.New("rights are not told")
+// look asks for everybody if anybody's rights have changed since the last look.
+func (r *rights) look(ctx context.Context) {
+	asked, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	now, err := r.list(asked)
+	switch {
+	case err != nil && (errors.Is(err, backend.ErrStoreDown) || asked.Err() != nil):
+	case err != nil:
+		r.told = false
+	case !r.told || now.Digest != r.last: // the first time too: it may have changed since they were asked for
+		r.told, r.last = true, now.Digest
+		if f := r.close.Load(); f != nil && now.Names != nil {
+			(*f)(func(user string) bool { return slices.Contains(now.Names, user) || r.exists(ctx, user) })
+		}
+		r.refresh(ctx)
+	}
+}
 
-func (r *rights) lookAt(ctx context.Context) (uint64, error) {
+// exists asks whether there is such a user now; what is not known for certain is yes.
+func (r *rights) exists(ctx context.Context, user string) bool {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	now, err := r.digest(ctx)
-	if err != nil && !errors.Is(err, backend.ErrStoreDown) && ctx.Err() == nil {
-		err = errNotTold
-	}
-	return now, err
+	now, err := r.list(ctx)
+	return err != nil || slices.Contains(now.Names, user)
 }
 
 // refresh asks for every user.

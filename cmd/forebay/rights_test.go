@@ -20,19 +20,23 @@ type acl struct {
 	err   error
 	asked int
 	state uint64 // what the digest is of
+	names []string
 }
 
 func (a *acl) ask(_ context.Context, user string) (redis.Readable, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked++
-	return redis.Readable{All: a.may[user]}, a.err
+	if a.may[user] {
+		return redis.Everything(), a.err
+	}
+	return redis.Readable{}, a.err
 }
 
-func (a *acl) digest(context.Context) (uint64, error) {
+func (a *acl) list(context.Context) (redis.Users, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.state, a.err
+	return redis.Users{Digest: a.state, Names: a.names}, a.err
 }
 
 func (a *acl) set(f func(a *acl)) {
@@ -56,7 +60,7 @@ func TestRights(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := &acl{may: map[string]bool{"reader": true}}
-				r := newRights(a.ask, a.digest)
+				r := newRights(a.ask, a.list)
 				end := background(r.run)
 				defer end()
 				if r.mayRead("reader", "") || r.mayRead("stranger", "") {
@@ -79,7 +83,7 @@ func TestRights(t *testing.T) {
 func TestRightsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &acl{may: map[string]bool{"late": true}}
-		r := newRights(a.ask, a.digest)
+		r := newRights(a.ask, a.list)
 		end := background(r.run)
 		defer end()
 		for i := range 2 * maxUsers {
@@ -89,7 +93,7 @@ func TestRightsAreBounded(t *testing.T) {
 		if a.asked > maxUsers || r.count.Load() > maxUsers {
 			t.Errorf("%d questions, %d users held", a.asked, r.count.Load())
 		}
-		if r.check(t.Context(), "late", "") != true {
+		if r.check(t.Context(), "late", "get", "") != true {
 			t.Error("one who can wait is not asked for when the table is full")
 		}
 		// Nobody asked for them again, so they make room.
@@ -104,11 +108,11 @@ func TestRightsAreBounded(t *testing.T) {
 
 func TestRightsCheckAsks(t *testing.T) {
 	a := &acl{may: map[string]bool{"reader": true}}
-	r := newRights(a.ask, a.digest)
-	if !r.check(t.Context(), "reader", "") || r.check(t.Context(), "stranger", "") {
+	r := newRights(a.ask, a.list)
+	if !r.check(t.Context(), "reader", "get", "") || r.check(t.Context(), "stranger", "get", "") {
 		t.Error("wrong answers")
 	}
-	if r.check(t.Context(), "stranger", ""); a.asked != 2 {
+	if r.check(t.Context(), "stranger", "get", ""); a.asked != 2 {
 		t.Errorf("%d questions: what is known is asked again", a.asked)
 	}
 }
@@ -123,7 +127,7 @@ func TestRightsAreRevoked(t *testing.T) {
 			asked <- struct{}{}
 			<-answer
 			return may, err
-		}, a.digest)
+		}, a.list)
 		end := background(r.run)
 		defer end()
 		r.mayRead("reader", "")
@@ -139,6 +143,47 @@ func TestRightsAreRevoked(t *testing.T) {
 		synctest.Wait()
 		if r.mayRead("reader", "") {
 			t.Error("the right is still there")
+		}
+	})
+}
+
+// Who is closed when users change: those who do not exist, by a list that was asked for after they were seen.
+func TestRightsTellWhoIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &acl{names: []string{"default", "reader"}}
+		r := newRights(a.ask, a.list)
+		var asked []string
+		r.attach(func(exists func(string) bool) {
+			for _, user := range []string{"default", "reader", "young"} {
+				if user == "young" { // made since the list was asked for
+					a.set(func(a *acl) { a.names = append(a.names, user) })
+				}
+				asked = append(asked, fmt.Sprint(user, " ", exists(user)))
+			}
+		})
+		end := background(r.run)
+		defer end()
+		pass := func(d time.Duration) {
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		pass(rightsLook)
+		asked = nil
+		pass(10 * rightsLook)
+		if len(asked) > 0 {
+			t.Errorf("without a change: %q", asked)
+		}
+		a.set(func(a *acl) { a.names, a.state = []string{"default"}, 1 })
+		r.revoke()
+		synctest.Wait() // a change through this process: at once
+		if got, want := fmt.Sprint(asked), "[default true reader false young true]"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		a.set(func(a *acl) { a.err, a.state = errors.New("NOPERM"), 2 })
+		asked = nil
+		pass(2 * rightsLook)
+		if len(asked) > 0 || !r.exists(t.Context(), "reader") {
+			t.Errorf("somebody is gone though Redis does not tell: %q", asked)
 		}
 	})
 }

@@ -235,6 +235,7 @@ func (n *node) startFront(context.Context) error {
 		return err
 	}
 	n.upkeep.attach(n.front)
+	n.rights.attach(n.front.CloseUsers)
 	if err := n.startGauges(); err != nil {
 		return err
 	}

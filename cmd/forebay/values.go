@@ -25,7 +25,7 @@ var _ web.Values = (*node)(nil)
 
 // Read reads a value for HTTP as a GET or HGETALL would, and records the one event of it.
 func (n *node) Read(ctx context.Context, db int, key []byte) (web.Value, error) {
-	if user, ok := web.User(ctx); ok && !n.rights.check(ctx, user, n.prefixOf(db, key)) {
+	if user, ok := web.User(ctx); ok && !n.rights.check(ctx, user, n.commandOf(db, key), string(key)) {
 		return web.Value{}, web.ErrForbidden
 	}
 	began := time.Now()
@@ -43,12 +43,12 @@ func (n *node) Read(ctx context.Context, db int, key []byte) (web.Value, error) 
 	return v, err
 }
 
-// prefixOf is what the keys of a key's route begin with: who may read those may read it.
-func (n *node) prefixOf(db int, key []byte) string {
-	if r := n.routeOf(db, key); r != nil {
-		return r.Prefix()
+// commandOf is the command that a client would read the key by, which it must have the right to.
+func (n *node) commandOf(db int, key []byte) string {
+	if isHash(n.routeOf(db, key)) {
+		return "hgetall"
 	}
-	return string(key)
+	return "get"
 }
 
 // isHash tells whether the keys of a route, or of none, hold hashes.
