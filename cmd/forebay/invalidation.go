@@ -17,15 +17,15 @@ func (n *node) startInvalidation(ctx context.Context) error {
 			n.invalid.Wake()
 		}
 	})
-	ask, digest := n.redis.MayRelease, n.redis.ACLDigest
+	ask, list := n.redis.MayRelease, n.redis.Users
 	if n.private != nil && n.private.InProcess() {
 		ask = func(context.Context, string) (bool, error) { return true, nil }
-		digest = func(context.Context) (uint64, error) { return 0, nil }
+		list = func(context.Context) (redis.Users, error) { return redis.Users{}, nil }
 	}
 	n.removers = newRights(func(ctx context.Context, user string) (redis.Readable, error) {
 		may, err := ask(ctx, user)
 		return redis.Readable{All: may}, err
-	}, digest)
+	}, list)
 	n.mayRemove("") // asked for now, so that it is known when Redis goes down
 	if n.redis.Up() {
 		n.removers.refresh(ctx)
