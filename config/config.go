@@ -41,6 +41,7 @@ type Limits struct {
 	ReplyBytes   int64         // unsent bytes of one client's replies before its commands wait
 	InputBytes   int64         // bytes of requests held in memory for one client
 	WriteTimeout time.Duration // a client that takes nothing for this long is closed
+	TotalBytes   int64         // bytes of requests and replies held for all clients together
 }
 
 // HTTP is the port of the dashboard, the live stream, values and metrics.
@@ -190,6 +191,7 @@ func Default() *Config {
 				ReplyBytes:   1 << 20,
 				InputBytes:   64 << 20,
 				WriteTimeout: time.Minute,
+				TotalBytes:   1 << 30,
 			},
 		},
 		HTTP:  HTTP{Address: "127.0.0.1:8380", Auth: AuthNone},

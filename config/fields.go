@@ -70,6 +70,7 @@ func (c *Config) listenFields() []field {
 		{"listen.limits.pipeline", "Commands of one client that may be outstanding; further ones wait unread.", whole{&m.Pipeline, 1, 1_000_000}},
 		{"listen.limits.reply_bytes", "Bytes of one client's unsent replies before its commands wait.", size{&m.ReplyBytes, 1 << 10, 1 << 30, false}},
 		{"listen.limits.input_bytes", "Bytes of one client's requests held in memory before it is read no further.", size{&m.InputBytes, 1 << 10, 4 << 30, false}},
+		{"listen.limits.total_bytes", "Bytes of all clients' requests and replies held in memory; above it the client that holds the most is closed.", size{&m.TotalBytes, 1 << 20, 1 << 40, false}},
 		{"listen.limits.write_timeout", "A client that takes no byte of a waiting reply for this long is closed.", span{&m.WriteTimeout, 10 * time.Millisecond, time.Hour, false}},
 	}
 }

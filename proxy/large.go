@@ -221,9 +221,12 @@ func (s *session) gatherPart(b []byte, last bool) {
 	default:
 		d.reply = append(d.reply, b...)
 	}
+	s.gathered = len(d.reply)
+	s.weighOut()
 	if !last {
 		return
 	}
+	s.gathered = 0
 	s.owed--
 	sl.state = waiting
 	if s.streamed.over {

@@ -56,6 +56,7 @@ func (s *session) write(b []byte) {
 func (s *session) Flush() {
 	s.mu.Lock()
 	if s.out.ready == nil || s.out.writing {
+		s.weighOut()
 		s.mu.Unlock()
 		return
 	}
@@ -73,12 +74,14 @@ func (s *session) Flush() {
 		if !s.gone && n < len(*b) {
 			s.srv.wg.Add(1) // the session that called this is counted, so this is not zero
 			go s.writer(b, n)
+			s.weighOut()
 			s.mu.Unlock()
 			return
 		}
 		s.srv.outs.put(b)
 	}
 	s.wrote()
+	s.weighOut()
 	s.mu.Unlock()
 }
 
@@ -138,6 +141,7 @@ func (s *session) writer(b *[]byte, from int) {
 			from += n
 			s.mu.Lock()
 			s.out.size -= n
+			s.weighOut()
 			if err != nil {
 				s.drop(err)
 			}

@@ -29,6 +29,7 @@ type Limits struct {
 	ReplyBytes   int           // bytes of replies that one client has not taken; then its commands wait
 	InputBytes   int           // bytes of commands of one client that wait; then it is not read from
 	WriteTimeout time.Duration // a client that takes nothing for this long is closed
+	TotalBytes   int64         // of commands and replies that all clients hold together; above it the heaviest is closed
 }
 
 // DefaultLimits are the limits of a default configuration.
@@ -36,6 +37,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Clients: 10_000, RequestBytes: 512 << 20, Arguments: 1 << 20, Pipeline: 1024,
 		ReplyBytes: 1 << 20, InputBytes: 64 << 20, WriteTimeout: time.Minute,
+		TotalBytes: 1 << 30,
 	}
 }
 
@@ -90,6 +92,7 @@ type Server struct {
 	ins          *bufferPool
 	outs         *bufferPool
 	details      detailPool
+	weights      weights
 	hits, misses atomic.Int64 // keys read; counted before the reply is sent
 	pauses       pauses
 
@@ -132,6 +135,7 @@ func New(o Options) (*Server, error) {
 		opts: o, log: o.Log, sessions: map[*session]struct{}{}, lastID: firstID,
 		ins: newBufferPool(inSize), outs: newBufferPool(outSize),
 		unknown: command{class: ownForever, writes: true},
+		weights: weights{most: o.Limits.TotalBytes / unit, over: make(chan struct{}, 1)},
 	}
 	s.table.Store(&table)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -187,6 +191,11 @@ func (s *Server) Serve(ln net.Listener) error {
 	}
 	s.ln = ln
 	s.mu.Unlock()
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() { s.relieve(done) })
+	defer watching.Wait()
+	defer close(done)
 	for pause := time.Duration(0); ; {
 		nc, err := ln.Accept()
 		if err == nil {

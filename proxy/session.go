@@ -29,6 +29,8 @@ type session struct {
 	born  time.Time
 	fd    int // for CLIENT LIST; −1: none
 
+	inUnits, outUnits atomic.Int64 // what the client holds, as weights counts it
+
 	leaveBy atomic.Int64 // by wire.Now: until then what is there already is still read; 0 while the server serves
 
 	// The client's goroutine's own.
@@ -54,6 +56,8 @@ type session struct {
 	gone      bool       // the socket is closed, or is not worth writing to
 	quit      bool       // QUIT or a protocol error: what is owed is written, then the client is closed
 	held      int        // bytes in slots that wait for an earlier one
+	gathered  int        // bytes of a large reply that is gathered
+	expelled  bool       // closed for what it holds, and told so
 	routed    int        // slots of routed reads that are not ready
 	owed      int        // replies of Redis still to come
 	ended     *wire.Conn // the own connection whose end was told
@@ -172,6 +176,7 @@ func (s *session) dispatch() {
 		s.readMore()
 	}
 	s.mu.Unlock()
+	s.weighIn()
 	s.Flush()
 }
 
@@ -254,6 +259,7 @@ func (s *session) takeBuffer() {
 		copy(bigger, *s.in)
 		old := s.in
 		s.in = &bigger
+		s.weighIn()
 		s.srv.ins.put(old)
 	}
 }
@@ -362,7 +368,7 @@ func (s *session) slurp() {
 // end gives the client what it is owed, within the budget, and lets everything go.
 func (s *session) end() {
 	s.mu.Lock()
-	linger := s.late || s.leaveBy.Load() != 0 && !s.fifo.empty()
+	linger := s.late || s.expelled || s.leaveBy.Load() != 0 && !s.fifo.empty()
 	if s.eof && s.own && s.owed > 0 {
 		s.drop(nil) // nobody waits for what it was blocked on
 	}
@@ -406,4 +412,5 @@ func (s *session) end() {
 		s.srv.ins.put(s.in)
 		s.in = nil
 	}
+	s.weighNothing()
 }

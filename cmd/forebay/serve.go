@@ -225,7 +225,7 @@ func (n *node) startFront(context.Context) error {
 		Pool: n.pool, Engine: n.engine, Near: n.near, Routes: n.routes, Store: n.redis, Events: n.events, Commands: n.metrics.Commands(),
 		Limits: proxy.Limits{
 			Clients: l.Clients, RequestBytes: l.RequestBytes, Arguments: int64(l.Arguments), Pipeline: l.Pipeline,
-			ReplyBytes: int(l.ReplyBytes), InputBytes: int(l.InputBytes), WriteTimeout: l.WriteTimeout,
+			ReplyBytes: int(l.ReplyBytes), InputBytes: int(l.InputBytes), WriteTimeout: l.WriteTimeout, TotalBytes: l.TotalBytes,
 		},
 		Budget: n.cfg.Budget, StoreBudget: n.storeBudget(),
 		MayRead: n.rights.mayRead, MayRun: n.rights.mayRun, RightsChanged: n.rightsChanged, Permits: n.redis.Permits, Info: n.info, Patterns: n.patterns, Sessions: sessionVerbs{n.sessions, n.events}, AfterUse: n.cfg.AfterUse(), Version: version, TLS: tls, Log: n.log,
