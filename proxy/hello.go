@@ -98,6 +98,19 @@ func (s *session) hello(cmd *command, frame []byte, args [][]byte) {
 	s.follow(cmd, appendCommand(nil, bare), named) // unless Redis refuses it
 }
 
+// greeted follows a HELLO that Redis has executed in a transaction. The lock is held.
+func (s *session) greeted(h *helloArgs) {
+	if h.proto != 0 {
+		s.target.Proto = h.proto
+	}
+	if h.auth != nil {
+		s.target.Identity = *h.auth
+	}
+	if h.setName {
+		s.setName(string(h.name))
+	}
+}
+
 // helloDown is HELLO's reply while Redis does not answer.
 func (s *session) helloDown() []byte {
 	var b []byte

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"io"
 	"time"
@@ -54,4 +55,54 @@ func (s *session) linger() {
 	}
 	_ = s.nc.SetReadDeadline(time.Now().Add(lastReplies))
 	_, _ = io.Copy(io.Discard, s.nc) // its end is the client's, or the deadline
+}
+
+// end gives the client what it is owed, within the budget, and lets everything go.
+func (s *session) end() {
+	s.mu.Lock()
+	linger := s.late || s.expelled || s.leaveBy.Load() != 0 && !s.fifo.empty()
+	if s.eof && s.own && s.owed > 0 {
+		s.drop(nil) // nobody waits for what it was blocked on
+	}
+	timer := time.AfterFunc(s.srv.opts.Budget, func() {
+		s.mu.Lock()
+		s.drop(context.DeadlineExceeded)
+		s.mu.Unlock()
+	})
+	s.await(func() bool { return s.fifo.empty() })
+	s.mu.Unlock()
+	s.Flush()
+	s.mu.Lock()
+	timer.Reset(s.srv.opts.Limits.WriteTimeout)
+	s.await(func() bool { return s.out.ready == nil && !s.out.writing })
+	timer.Stop()
+	if linger && !s.gone {
+		s.mu.Unlock()
+		s.linger()
+		s.mu.Lock()
+	}
+	s.drop(nil)
+	s.unfenceLeft()
+	up, own, standby := s.up, s.own, s.standby
+	s.up, s.standby, s.ending = nil, nil, true
+	s.rec.Close()
+	if s.name != "" {
+		s.srv.opts.Sessions.Close(s.name)
+	}
+	s.mu.Unlock()
+	if standby != nil {
+		standby.Close()
+	}
+	if own && up != nil {
+		up.Close()
+		s.mu.Lock()
+		s.owed = s.batchN // nothing more will be answered
+		s.unfenceLeft()
+		s.mu.Unlock()
+	}
+	if s.in != nil {
+		s.srv.ins.put(s.in)
+		s.in = nil
+	}
+	s.weighNothing()
 }

@@ -193,7 +193,7 @@ func (s *Server) Serve(ln net.Listener) error {
 	s.mu.Unlock()
 	done := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() { s.relieve(done) })
+	watching.Go(func() { s.care(done) })
 	defer watching.Wait()
 	defer close(done)
 	for pause := time.Duration(0); ; {
@@ -239,13 +239,19 @@ func (s *Server) accept(nc net.Conn) {
 	s.sessions[c] = struct{}{}
 	s.wg.Add(1)
 	s.mu.Unlock()
-	go func() {
-		defer s.wg.Done()
-		c.serve()
-		s.mu.Lock()
-		delete(s.sessions, c)
-		s.mu.Unlock()
-	}()
+	go s.run(c)
+}
+
+// run is a client's goroutine.
+func (s *Server) run(c *session) {
+	if c.serve() {
+		go s.run(c)
+		return
+	}
+	s.mu.Lock()
+	delete(s.sessions, c)
+	s.mu.Unlock()
+	s.wg.Done()
 }
 
 // Reads is how many keys were read and found in the cache, and how many were not. It includes every read that was replied to

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -87,6 +86,7 @@ type session struct {
 	sending         int    // replies to what is being submitted: of no connection yet
 	tx              *transaction
 	unsettled       bool // Redis must not be asked for what the present command reads: see settle
+	idle            idle
 
 	nears      near.Many // of an MGET that is being answered from the near copy
 	nearRoutes []*route.Route
@@ -126,9 +126,17 @@ func newSession(srv *Server, id int64, nc net.Conn) *session {
 	return s
 }
 
-// serve reads and dispatches until the client or the server ends the connection.
-func (s *session) serve() {
-	defer s.end()
+// serve reads and dispatches until the client or the server ends the connection, or until another goroutine is to go on with it.
+func (s *session) serve() (goOn bool) {
+	if s.turns() {
+		return true
+	}
+	s.end()
+	return false
+}
+
+// turns is serve without the connection's end.
+func (s *session) turns() (goOn bool) {
 	for !s.stopping() {
 		leaving := s.leaveBy.Load() != 0
 		switch {
@@ -137,20 +145,26 @@ func (s *session) serve() {
 		case s.backlog:
 		case leaving:
 			if !s.readLast() {
-				return
+				return false
 			}
 		default:
 			err := s.read()
-			if errors.Is(err, os.ErrDeadlineExceeded) && s.leaveBy.Load() != 0 {
-				continue
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				if s.rested() {
+					return true
+				}
+				if s.leaveBy.Load() != 0 {
+					continue
+				}
 			}
 			if err != nil {
 				s.eof = s.eof || errors.Is(err, io.EOF)
-				return
+				return false
 			}
 		}
 		s.dispatch()
 	}
+	return false
 }
 
 func (s *session) stopping() bool {
@@ -164,6 +178,7 @@ func (s *session) dispatch() {
 	s.backlog = false
 	s.mu.Lock()
 	s.now = wire.Now()
+	s.turn()
 	for s.in != nil && !s.quit && !s.gone {
 		n, more := s.consume((*s.in)[s.off:])
 		if s.off += n; s.in != nil && s.off == len(*s.in) {
@@ -175,6 +190,7 @@ func (s *session) dispatch() {
 		}
 		s.readMore()
 	}
+	s.idle.busy = false
 	s.mu.Unlock()
 	s.weighIn()
 	s.Flush()
@@ -363,54 +379,4 @@ func (s *session) slurp() {
 	_ = s.nc.SetReadDeadline(time.Unix(1, 0))
 	<-done
 	_ = s.nc.SetReadDeadline(time.Time{})
-}
-
-// end gives the client what it is owed, within the budget, and lets everything go.
-func (s *session) end() {
-	s.mu.Lock()
-	linger := s.late || s.expelled || s.leaveBy.Load() != 0 && !s.fifo.empty()
-	if s.eof && s.own && s.owed > 0 {
-		s.drop(nil) // nobody waits for what it was blocked on
-	}
-	timer := time.AfterFunc(s.srv.opts.Budget, func() {
-		s.mu.Lock()
-		s.drop(context.DeadlineExceeded)
-		s.mu.Unlock()
-	})
-	s.await(func() bool { return s.fifo.empty() })
-	s.mu.Unlock()
-	s.Flush()
-	s.mu.Lock()
-	timer.Reset(s.srv.opts.Limits.WriteTimeout)
-	s.await(func() bool { return s.out.ready == nil && !s.out.writing })
-	timer.Stop()
-	if linger && !s.gone {
-		s.mu.Unlock()
-		s.linger()
-		s.mu.Lock()
-	}
-	s.drop(nil)
-	s.unfenceLeft()
-	up, own, standby := s.up, s.own, s.standby
-	s.up, s.standby, s.ending = nil, nil, true
-	s.rec.Close()
-	if s.name != "" {
-		s.srv.opts.Sessions.Close(s.name)
-	}
-	s.mu.Unlock()
-	if standby != nil {
-		standby.Close()
-	}
-	if own && up != nil {
-		up.Close()
-		s.mu.Lock()
-		s.owed = s.batchN // nothing more will be answered
-		s.unfenceLeft()
-		s.mu.Unlock()
-	}
-	if s.in != nil {
-		s.srv.ins.put(s.in)
-		s.in = nil
-	}
-	s.weighNothing()
 }

@@ -54,6 +54,7 @@ type queued struct {
 	detail *detail
 	log    *message // a training message that it publishes
 	db     int      // of a SELECT: its database and 1
+	hello  *helloArgs
 }
 
 // txRead is one key that a command of a transaction reads.
@@ -106,6 +107,11 @@ func (tx *transaction) queue(s *session, cmd *command, args [][]byte) {
 	if cmd.name == "select" && len(args) == 2 {
 		if db, ok := parseInt(args[1]); ok && db >= 0 && db == int64(int32(db)) {
 			tx.db, q.db = int(db), int(db)+1
+		}
+	}
+	if cmd.name == "hello" {
+		if h, refused := parseHello(args); refused == "" {
+			q.hello = &h
 		}
 	}
 	tx.cmds = append(tx.cmds, q)

@@ -60,29 +60,39 @@ func (s *session) weighNothing() {
 	s.srv.weights.weigh(&s.outUnits, 0)
 }
 
-// relieve closes the heaviest clients while all hold too much together, until done is closed.
-func (srv *Server) relieve(done <-chan struct{}) {
-	w := &srv.weights
+// care keeps what clients hold small, until done is closed.
+func (srv *Server) care(done <-chan struct{}) {
+	tick := time.NewTicker(restAfter)
+	defer tick.Stop()
 	for {
 		select {
-		case <-w.over:
+		case <-srv.weights.over:
+			srv.relieve()
+		case <-tick.C:
+			srv.restIdle()
 		case <-done:
 			return
 		}
-		for w.total.Load() > w.most {
-			var heaviest *session
-			var most int64
-			for _, c := range srv.list() {
-				if n := c.inUnits.Load() + c.outUnits.Load(); n > most {
-					heaviest, most = c, n
-				}
+	}
+}
+
+// relieve closes the heaviest clients while all hold too much together.
+func (srv *Server) relieve() {
+	w := &srv.weights
+	for w.total.Load() > w.most {
+		var heaviest *session
+		var most int64
+		for _, c := range srv.list() {
+			if n := c.inUnits.Load() + c.outUnits.Load(); n > most {
+				heaviest, most = c, n
 			}
-			if heaviest == nil {
-				break
-			}
-			srv.log.Warn("client closed: all hold too much together", "client", heaviest.id, "addr", heaviest.nc.RemoteAddr().String(), "bytes", most*unit)
-			heaviest.expel()
 		}
+		if heaviest == nil {
+			return
+		}
+		srv.log.Warn("client closed: all hold too much together",
+			"client", heaviest.id, "addr", heaviest.nc.RemoteAddr().String(), "bytes", most*unit)
+		heaviest.expel()
 	}
 }
 

@@ -44,7 +44,7 @@ func isSubscription(st *Step) bool {
 
 // message tells whether what came answers no command.
 func (p *player) message(b []byte, confirming bool) bool {
-	if b[0] != '>' && (b[0] != '*' || !p.subscribed) {
+	if b[0] != '>' && (b[0] != '*' || !p.subscribed || p.proto3) {
 		return false
 	}
 	kind := strings.ToLower(text(element(b, 0)))

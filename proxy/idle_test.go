@@ -1,0 +1,103 @@
+package proxy_test
+
+import (
+	"net/netip"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"forebay/internal/testkit"
+	"forebay/proxy"
+)
+
+// An idle connection, which has asked before, costs at most 6 KB: its goroutine's stack, its session, and what the runtime holds of its socket.
+func TestIdleConnections(t *testing.T) {
+	count := 1000
+	if _, until := testkit.Soak(); time.Now().Before(until) {
+		count = 9500 // both ends are this process's
+	}
+	limits := proxy.DefaultLimits()
+	f := start(t, options{limits: &limits})
+	f.lines.deaf.Store(true) // what the test keeps of events is not the proxy's
+	f.redis.Do(t, "SET", "t:1", "value")
+	warm := dial(t, f.addr)
+	warm.do("+OK\r\n"+bulk("value"), "SET k v", "GET t:1")
+	before := held()
+	fds := make([]int, 0, count)
+	defer func() {
+		for _, fd := range fds {
+			syscall.Close(fd)
+		}
+	}()
+	for range count {
+		fds = append(fds, connect(t, f.addr))
+	}
+	// Asked one after the other, as clients are that come over hours.
+	for _, fd := range fds {
+		ask(t, fd, frames("SET k v", "GET t:1", "MGET t:1 t:1"), len("+OK\r\n*2\r\n")+3*len(bulk("value")))
+	}
+	must(t, f.events.Flush(t.Context()))
+	f.server.Rest()
+	after := held()
+	for range 20 { // until each has given its place to a new goroutine
+		if after.heap+after.stack-before.heap-before.stack < uint64(count)*5<<10 {
+			break
+		}
+		after = held()
+	}
+	each := func(a, b uint64) float64 { return (float64(b) - float64(a)) / float64(count) }
+	t.Logf("%d connections, bytes of each: heap %.0f, stack %.0f, in all %.0f",
+		count, each(before.heap, after.heap), each(before.stack, after.stack), each(before.heap+before.stack, after.heap+after.stack))
+	if n := each(before.heap+before.stack, after.heap+after.stack); n > 6<<10+raceBytes {
+		t.Errorf("%.0f bytes a connection, want 6,144 at most", n)
+	}
+	// They are as good as before, and rest again.
+	for _, fd := range fds[:100] {
+		ask(t, fd, frames("PING", "GET t:1"), len("+PONG\r\n"+bulk("value")))
+	}
+	f.server.Rest()
+	for _, fd := range fds[:100] {
+		ask(t, fd, frames("PING"), len("+PONG\r\n"))
+	}
+	warm.do("+PONG\r\n", "PING")
+}
+
+type memory struct{ heap, stack uint64 }
+
+// held is what the process holds once it is quiet.
+func held() memory {
+	for range 3 { // pools give back what they keep in two rounds
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return memory{m.HeapAlloc, m.StackInuse}
+}
+
+// connect returns a connected socket that the runtime knows nothing of.
+func connect(t *testing.T, addr string) int {
+	t.Helper()
+	to, err := netip.ParseAddrPort(addr)
+	must(t, err)
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	must(t, err)
+	must(t, syscall.Connect(fd, &syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}))
+	return fd
+}
+
+// ask sends commands and reads until n bytes at least have come.
+func ask(t *testing.T, fd int, commands string, n int) {
+	t.Helper()
+	_, err := syscall.Write(fd, []byte(commands))
+	must(t, err)
+	var b [4096]byte
+	for got := 0; got < n; {
+		k, err := syscall.Read(fd, b[:])
+		must(t, err)
+		if k == 0 {
+			t.Fatal("closed")
+		}
+		got += k
+	}
+}
