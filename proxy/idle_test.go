@@ -1,8 +1,11 @@
 package proxy_test
 
 import (
+	"fmt"
 	"net/netip"
 	"runtime"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -100,4 +103,48 @@ func ask(t *testing.T, fd int, commands string, n int) {
 		}
 		got += k
 	}
+}
+
+// Clients are made to rest again and again while they work: small commands, large ones that are streamed, loads, halves of frames. Nothing of that is hit
+// by the deadline that wakes them, and the server ends in time although all of them rest.
+func TestRestHitsNobodyAtWork(t *testing.T) {
+	f := start(t, options{})
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				f.server.Rest()
+				runtime.Gosched()
+			}
+		}
+	})
+	big := strings.Repeat("b", 600_000)
+	var clients sync.WaitGroup
+	for i := range 4 {
+		c := dial(t, f.addr)
+		clients.Go(func() {
+			for n := range 60 {
+				key := fmt.Sprint("k", i)
+				c.do("+OK\r\n"+bulk(fmt.Sprint(n)), fmt.Sprint("SET ", key, " ", n), "GET "+key)
+				id := i*100 + n
+				c.do(bulk(fmt.Sprint("value-", id)), fmt.Sprint("GET t:", id))
+				half := frame("SET", key, "halved")
+				c.send(half[:10+n%10])
+				c.send(half[10+n%10:])
+				c.expect("+OK\r\n")
+				if n%10 == 0 {
+					c.send(frame("SET", key, big))
+					c.expect("+OK\r\n")
+					c.do(":600000\r\n", "STRLEN "+key)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	close(done)
+	wg.Wait()
 }
