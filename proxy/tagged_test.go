@@ -70,13 +70,20 @@ func weather(p *testkit.FaultProxy, rng *rand.Rand, until time.Time) {
 		defer timer.Stop()
 		<-timer.C
 	}
-	for time.Now().Before(until) {
-		switch rng.IntN(5) {
+	for round := 0; time.Now().Before(until); round++ {
+		kind := rng.IntN(5)
+		if round%8 == 1 {
+			kind = 4
+		}
+		switch kind {
 		case 0, 1:
 			p.Cut() // a reset
 		case 2:
-			p.HalfOpen() // a stall, at times longer than a read waits for Redis
-			wait(time.Duration(rng.IntN(1500)) * time.Millisecond)
+			p.HalfOpen() // a stall
+			wait(time.Duration(rng.IntN(300)) * time.Millisecond)
+		case 4: // for longer than a routed read waits for Redis: its late reply is nobody's
+			p.HalfOpen()
+			wait(1400 * time.Millisecond)
 		case 3:
 			p.Delay(time.Duration(rng.IntN(30)) * time.Millisecond)
 			wait(100 * time.Millisecond)
@@ -128,22 +135,21 @@ func (c *tagger) life(until time.Time) {
 			list[i] = c.ask()
 			out.WriteString(frame(list[i].words...))
 		}
-		text := out.String()
+		text, take := out.String(), len(list)
 		vanish := c.rng.IntN(12) == 0
-		if vanish && c.rng.IntN(2) == 0 {
-			text = text[:c.rng.IntN(len(text))] // in the middle of a command
+		switch {
+		case vanish && c.rng.IntN(2) == 0:
+			text, take = text[:c.rng.IntN(len(text))], 0 // in the middle of a command
+		case vanish:
+			take = c.rng.IntN(len(list)) // in the middle of the replies
 		}
 		if _, err := io.WriteString(nc, text); err != nil {
 			return
 		}
-		take := len(list)
-		if vanish {
-			take = c.rng.IntN(len(list)) // in the middle of the replies
-		}
 		for i := range take {
 			got, err := r.reply()
 			if err != nil {
-				if errors.Is(err, os.ErrDeadlineExceeded) && !vanish {
+				if errors.Is(err, os.ErrDeadlineExceeded) {
 					c.report(fmt.Sprintf("no reply to %.100q in 10 s", list[i].words))
 				}
 				return // cut off: it may not know what became of what it wrote
@@ -180,6 +186,7 @@ func (c *tagger) judge(a asked, got string) {
 }
 
 // ask makes a command. The client's own keys hold "client/key/seq", padded; those with a route are read only, and hold "value-<id>".
+// Every other client reads routed keys, mostly: what Redis does not answer then is loaded, and its late reply is for nobody.
 func (c *tagger) ask() asked {
 	key := fmt.Sprintf("own:%d:%d", c.id, c.rng.IntN(5))
 	id := c.rng.IntN(1000)
@@ -188,7 +195,14 @@ func (c *tagger) ask() asked {
 	own := func(got string) bool { return got == "$-1\r\n" || tagged(got, key) }
 	is := func(want string) func(string) bool { return func(got string) bool { return got == want } }
 	loaded := bulk(fmt.Sprint("value-", id))
-	switch c.rng.IntN(12) {
+	kind := c.rng.IntN(12)
+	if c.id%2 == 1 && c.rng.IntN(20) > 0 {
+		kind = 6 + c.rng.IntN(7)
+		if kind == 9 {
+			kind = 4
+		}
+	}
+	switch kind {
 	case 0, 1:
 		size := c.rng.IntN(200)
 		if c.rng.IntN(40) == 0 {
