@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"forebay/internal/near"
+)
 
 // restAfter is how long a client is silent, at least, before what it holds is made small.
 const restAfter = 10 * time.Second
@@ -78,6 +82,6 @@ func (s *session) rested() bool {
 		s.fifo.ring, s.batch = nil, nil
 	}
 	s.args, s.scratch = nil, nil
-	s.nearReplies, s.nearTokens = nil, nil
+	s.nears, s.nearRoutes = near.Many{}, nil
 	return true
 }

@@ -99,6 +99,11 @@ func (srv *Server) relieve() {
 // expel closes the client, and tells it why if it is owed nothing.
 func (s *session) expel() {
 	s.mu.Lock()
+	if s.expelled { // it has read a last piece since, and is on its way out
+		s.weighNothing()
+		s.mu.Unlock()
+		return
+	}
 	if s.gone || s.own || !s.fifo.empty() || s.out.size > 0 {
 		s.drop(errTooHeavy)
 		s.weighNothing()
