@@ -107,7 +107,7 @@ func (s *session) loadAll(db int, target wire.Target, missed []miss, mode cache.
 			continue
 		}
 		md := mode
-		md.NoLook = i != 0
+		md.NoLook = i == 1
 		md.NoFill = md.NoFill || i != 0 // a fill that Redis does not answer now could arrive behind a later DEL
 		s.loadBatch(db, target, list, md)
 	}
@@ -184,11 +184,11 @@ func (srv *Server) readBlind(db int, wants []cache.Want, blind []bool, mode cach
 		if len(part) == 0 {
 			continue
 		}
-		md := mode
+		read := func() []cache.Result { return srv.opts.Engine.Read(context.Background(), db, part, mode) }
 		if now {
-			md = cache.Mode{NoLook: true, NoFill: true}
+			read = func() []cache.Result { return srv.opts.Engine.Source(db, part) }
 		}
-		for i, res := range srv.opts.Engine.Read(context.Background(), db, part, md) {
+		for i, res := range read() {
 			results[at[i]] = res
 		}
 	}
@@ -201,7 +201,7 @@ type todo uint8
 const (
 	nothingMore todo = iota
 	sendAgain        // GETEX, now that the value is there
-	askRedis         // the value is in Redis, and too large to have come through here
+	askRedis         // the value is in Redis, and too large to have come through here, or to be taken from there (GETDEL)
 	handOut          // the value is large: it goes out piece by piece
 )
 
@@ -217,7 +217,7 @@ func (s *session) loaded(m *miss, results []cache.Result) todo {
 		res := &results[0]
 		s.recordLoad(sl, sl.key, sl.route, res)
 		switch {
-		case res.Err == nil && res.Stored:
+		case res.Err == nil && (res.Stored || sl.takes(res)):
 			return askRedis
 		case sl.op == opGetEx && res.Err == nil && res.Value != nil:
 			sl.more.reply = redcon.AppendBulk(nil, res.Value)

@@ -21,10 +21,16 @@ func (s *session) reread(seq uint64, t wire.Target, tries int) {
 		return
 	}
 	sl := s.fifo.at(seq)
-	frame := sl.more.frame
-	s.srv.large.add(t.DB, sl.key)
+	frame := sl.takeFrame()
+	if frame == nil {
+		frame = sl.more.frame
+		s.srv.large.add(t.DB, sl.key)
+	}
 	s.mu.Unlock()
-	r := &reread{s: s, seq: seq, target: t, tries: tries}
+	if sl.op == opGetDel {
+		s.srv.opts.Engine.Fence(t.DB, sl.key)
+	}
+	r := &reread{s: s, seq: seq, target: t, tries: tries, takes: sl.op == opGetDel}
 	up, err := s.srv.opts.Pool.Exclusive(s.srv.ctx, t, r)
 	if err != nil {
 		r.answer(redisDown)
@@ -45,6 +51,7 @@ type reread struct {
 	target wire.Target
 	up     *wire.Conn
 	tries  int
+	takes  bool // it is a GETDEL
 
 	once    sync.Once // the slot is answered, or has gone
 	partial bool      // the client has the beginning of the reply; only the connection's reader touches it
@@ -91,11 +98,11 @@ func (r *reread) again() {
 		s.srv.wg.Add(1) // the session is counted still: its FIFO is not empty
 		go func() {
 			defer s.srv.wg.Done()
-			res := s.srv.opts.Engine.Read(context.Background(), r.target.DB, want, cache.Mode{})[0]
+			res := s.srv.opts.Engine.Read(context.Background(), r.target.DB, want, cache.Mode{NoFill: sl.op == opGetDel})[0]
 			switch {
 			case res.Err != nil:
 				(&reread{s: s, seq: r.seq}).answer(errorReply(res.Err))
-			case res.Stored:
+			case res.Stored || sl.takes(&res):
 				s.reread(r.seq, r.target, r.tries+1)
 			case len(res.Value) > streamAt:
 				s.handOut(r.seq, res.Value)
@@ -156,9 +163,9 @@ func (s *session) part(seq uint64, b []byte, last bool) bool {
 // Flush sends what the client is owed.
 func (r *reread) Flush() { r.s.Flush() }
 
-// Broken answers with an error, or ends a client that has a part of the reply.
-func (r *reread) Broken(int, bool) {
-	if r.partial {
+// Broken answers with an error, or ends a client that has a part of the reply, or of which a GETDEL may have been done.
+func (r *reread) Broken(_ int, sent bool) {
+	if r.partial || sent && r.takes {
 		r.s.mu.Lock()
 		r.s.drop(nil)
 		r.s.mu.Unlock()

@@ -35,6 +35,8 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 		case cmd.read == opGetEx:
 			sl.more = &detail{}
 			s.resending++
+		case cmd.read == opGetDel:
+			s.resending++
 		}
 		if sl.route != nil && (cmd.read == opGetEx || r.IsObject()) {
 			if sl.more == nil {

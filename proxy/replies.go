@@ -248,7 +248,7 @@ func (s *session) ready(sl *slot) {
 	if sl.op != noRead && sl.route != nil || sl.kind == execReply && sl.more != nil && sl.more.tx.routed {
 		s.routed--
 	}
-	if sl.kind == readOne && sl.op == opGetEx && sl.route != nil {
+	if sl.kind == readOne && (sl.op == opGetEx || sl.op == opGetDel) && sl.route != nil {
 		s.resending--
 	}
 	if sl.kind == readMany {

@@ -60,7 +60,7 @@ type session struct {
 	routed    int        // slots of routed reads that are not ready
 	owed      int        // replies of Redis still to come
 	ended     *wire.Conn // the own connection whose end was told
-	resending int        // slots of GETEX that may have to be sent once more
+	resending int        // slots of GETEX and GETDEL that may have to be sent once more
 	clock     int64      // when what is being handled came, by wire.Now
 	rec       *event.Recorder
 	missed    []miss // found by the replies being handled

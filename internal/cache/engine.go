@@ -116,10 +116,7 @@ func (e *Engine) Read(ctx context.Context, db int, wants []Want, mode Mode) []Re
 	ctx, cancel := context.WithTimeout(ctx, e.opts.Budget)
 	defer cancel()
 	results := make([]Result, len(wants))
-	todo := make([]int, len(wants))
-	for i := range todo {
-		todo[i] = i
-	}
+	todo, twins := distinct(wants)
 	for refusals := 0; len(todo) > 0; {
 		var refused bool
 		todo, refused = e.round(ctx, db, wants, todo, results, mode)
@@ -133,6 +130,11 @@ func (e *Engine) Read(ctx context.Context, db int, wants []Want, mode Mode) []Re
 			}
 			break
 		}
+	}
+	for i, first := range twins {
+		results[i] = results[first]
+		results[i].Joined = true
+		e.coalesced.Add(1)
 	}
 	return results
 }

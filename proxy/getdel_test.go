@@ -1,0 +1,73 @@
+package proxy_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"forebay/backend"
+)
+
+// lookedAt sets keys right before the engine looks for them in Redis, and removes them right after.
+type lookedAt struct {
+	backend.Store
+	t            *testing.T
+	f            *front
+	sets, clears int // how many looks still
+}
+
+func (l *lookedAt) Get(ctx context.Context, db int, keys [][]byte) ([][]byte, []error, error) {
+	if l.sets > 0 {
+		l.sets--
+		l.f.redis.Do(l.t, "SET", string(keys[0]), "come")
+	}
+	values, errs, err := l.Store.Get(ctx, db, keys)
+	if l.clears > 0 {
+		l.clears--
+		l.f.redis.Do(l.t, "DEL", string(keys[0]))
+	}
+	return values, errs, err
+}
+
+// 1. Redis answers a GETDEL with nil. 2. Another sets the key. 3. The look of the load finds its value: it must be taken, or not be given.
+func TestGetDelTakesWhatHasCome(t *testing.T) {
+	l := &lookedAt{t: t}
+	f := start(t, options{wrap: func(f *front) backend.Store {
+		l.f, l.Store = f, f.store
+		return l
+	}})
+	contended := "-SOURCETIMEOUT key was written each time it was loaded; try again\r\n"
+	tests := []struct {
+		name         string
+		sets, clears int
+		want         string
+	}{
+		{"nothing has come", 0, 0, bulk("value-%d")},
+		{"a value has come", 1, 0, bulk("come")},
+		{"it has gone again", 1, 1, bulk("value-%d")},
+		{"two have come and gone", 2, 2, bulk("value-%d")},
+		{"they come and go each time", 9, 9, contended},
+	}
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l.sets, l.clears = tt.sets, tt.clears
+			key := fmt.Sprint("t:", i)
+			c := dial(t, f.addr)
+			c.send(frames("GETDEL "+key, "EXISTS "+key, "GET "+key))
+			want := tt.want
+			if tt.want == bulk("value-%d") {
+				want = bulk(fmt.Sprint("value-", i))
+			}
+			if got := c.reply(); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			l.sets, l.clears = 0, 0
+			if got := c.reply(); got != ":0\r\n" {
+				t.Errorf("EXISTS behind it: %q", got)
+			}
+			if got := c.reply(); got != bulk(fmt.Sprint("value-", i)) {
+				t.Errorf("GET behind it: %q", got)
+			}
+		})
+	}
+}
