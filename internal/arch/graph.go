@@ -52,13 +52,14 @@ func Forebay() Graph {
 
 		"internal/arch":        {},
 		"internal/difftest":    {"backend/redis/wire"},
+		"internal/linear":      {},
 		"internal/testkit/...": {},
 		"internal/compat/...":  {"internal/testkit/..."},
 	}
 }
 
 // testOnly are packages that no program may contain: only tests, and the packages of the same list, import them.
-var testOnly = []string{"backend/backendtest", "backend/redis/storetest", "internal/testkit/...", "internal/arch", "internal/compat/..."}
+var testOnly = []string{"backend/backendtest", "backend/redis/storetest", "internal/testkit/...", "internal/arch", "internal/compat/...", "internal/linear"}
 
 // Clients names, for each library that speaks to something, the folders whose code may import it, tests aside. Whoever else needs what it
 // does asks those packages, so that a library can be replaced in one place.
@@ -71,6 +72,7 @@ func Clients() map[string][]string {
 		"github.com/prometheus/client_golang":         {"internal/metric", "internal/web", "cmd/..."}, // counts, serves, makes the registry
 		"github.com/alicebob/miniredis/v2":            {"backend/embedded"},
 		"github.com/maypok86/otter/v2":                {"internal/near"},
+		"github.com/anishathalye/porcupine":           {"internal/linear"},
 		"github.com/alecthomas/kong":                  {"cmd/..."},
 		"github.com/schollz/progressbar/v3":           {"cmd/..."},
 		"go.yaml.in/yaml/v4":                          {"config"},

@@ -22,6 +22,7 @@ type FaultProxy struct {
 	listener net.Listener // nil while cut
 	relays   map[*relay]struct{}
 	delay    time.Duration
+	dribble  int           // the most bytes that go in one piece; 0: as they come
 	gate     chan struct{} // closed: data passes; open: half-open
 }
 
@@ -60,12 +61,12 @@ func (p *FaultProxy) Cut() {
 	}
 }
 
-// Restore ends Cut, Delay and HalfOpen. What a half-open connection held back is delivered.
+// Restore ends Cut, Delay, Dribble and HalfOpen. What a half-open connection held back is delivered.
 func (p *FaultProxy) Restore() {
 	p.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.delay = 0
+	p.delay, p.dribble = 0, 0
 	select {
 	case <-p.gate:
 	default:
@@ -83,6 +84,23 @@ func (p *FaultProxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
+}
+
+// Dribble has all data go in pieces of at most size bytes, each written by itself, until Restore: readers see frames cut anywhere.
+func (p *FaultProxy) Dribble(size int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dribble = size
+}
+
+// piece is how much of n bytes goes at once now.
+func (p *FaultProxy) piece(n int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dribble > 0 {
+		return min(n, p.dribble)
+	}
+	return n
 }
 
 // HalfOpen keeps connections open and accepts new ones, but passes nothing in either direction until Restore: as when a

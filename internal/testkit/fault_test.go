@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -137,6 +138,18 @@ func TestFaultProxyDelay(t *testing.T) {
 	if took := time.Since(begun); took < 2*latency {
 		t.Errorf("there and back took %v, want at least %v", took, 2*latency)
 	}
+}
+
+func TestFaultProxyDribble(t *testing.T) {
+	p := testkit.NewFaultProxy(t, "tcp", echo(t))
+	c := dial(t, p.Addr)
+	p.Dribble(3)
+	text := strings.Repeat("0123456789", 100)
+	c.say(t, text)
+	c.expect(t, text)
+	p.Restore()
+	c.say(t, text)
+	c.expect(t, text)
 }
 
 func TestFaultProxyWithoutServer(t *testing.T) {

@@ -82,9 +82,13 @@ func (r *relay) deliver(to net.Conn, chunks <-chan chunk) {
 		if !r.pass(c.due) {
 			return
 		}
-		if _, err := to.Write(c.data); err != nil {
-			r.reset()
-			return
+		for data := c.data; len(data) > 0; {
+			n := r.proxy.piece(len(data))
+			if _, err := to.Write(data[:n]); err != nil {
+				r.reset()
+				return
+			}
+			data = data[n:]
 		}
 	}
 	if !r.pass(time.Time{}) {
