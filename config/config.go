@@ -11,6 +11,7 @@ type Config struct {
 	Source     Source
 	Events     Events
 	Near       Near
+	Admission  Admission
 	Defaults   Defaults
 	Budget     time.Duration // the most that one request may take, its load included; above zero
 	Sessions   Sessions
@@ -145,6 +146,19 @@ type Near struct {
 	MaxBytes int64 // 0 turns it off
 }
 
+// Admission says which loaded values Redis is given.
+type Admission struct {
+	Policy   string  // AdmitAll or AdmitStable
+	High     float64 // AdmitStable: the share of Redis's memory at which it is given no more
+	MaxBytes int64   // of Redis's memory, instead of its maxmemory if that is more or not set; 0: none
+}
+
+// The values of [Admission].Policy.
+const (
+	AdmitAll    = "all"    // all; Redis evicts for them
+	AdmitStable = "stable" // those that fit, so that what is there stays
+)
+
 // Defaults are what a route does not say itself.
 type Defaults struct {
 	TTL       time.Duration // above zero, at most MaxTTL
@@ -208,6 +222,7 @@ func Default() *Config {
 			BufferBytes: 64 << 20,
 			Recent:      10_000,
 		},
+		Admission:  Admission{Policy: AdmitAll, High: 0.9},
 		Near:       Near{MaxBytes: 256 << 20},
 		Defaults:   Defaults{TTL: time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second},
 		Budget:     3 * time.Second,

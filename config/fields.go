@@ -37,6 +37,7 @@ func sections() []section {
 		{"events.kafka", "The topic of events. Off without brokers."},
 		{"events.kafka.tls", "TLS towards Kafka." + tls},
 		{"near", "A copy of routed values in Forebay's own memory, kept right by Redis's client tracking."},
+		{"admission", "Which loaded values are stored in Redis. Objects, and what a script or a transaction needs there, always are."},
 		{"defaults", "What a route does not say itself."},
 		{"sessions", "Training runs whose keys are counted together."},
 		{"invalidate", "Where changes of the source are told, so that cached values of it are dropped."},
@@ -153,6 +154,9 @@ func (c *Config) otherFields() []field {
 	d := &c.Defaults
 	return []field{
 		{"near.max_bytes", "Bytes held, keys and upkeep included. 0 turns it off.", size{&c.Near.MaxBytes, 1 << 20, 1 << 40, true}},
+		{"admission.policy", "All that is loaded, for which Redis evicts other keys (all), or while there is room (stable): data that is read over and over and does not fit hits as much as fits, and not next to nothing.", choice{&c.Admission.Policy, []string{AdmitAll, AdmitStable}}},
+		{"admission.high", "With stable: the share of Redis's memory in use at which nothing more is stored, until a hundredth is free again.", share{&c.Admission.High, 0.1, 1}},
+		{"admission.max_bytes", "With stable: Redis's memory, where it has no maxmemory or a higher one. 0 is maxmemory.", size{&c.Admission.MaxBytes, 1 << 20, 1 << 46, true}},
 		{"defaults.ttl", "How long a filled value lives in Redis.", span{&d.TTL, time.Millisecond, MaxTTL, false}},
 		{"defaults.jitter", "Part of the TTL by which each value's is shortened at random, so that values filled together do not expire together.", share{&d.Jitter, 0, 0.5}},
 		{"defaults.absent_ttl", "How long a row that does not exist is remembered, so that it is not asked for again." + notServed, span{&d.AbsentTTL, time.Millisecond, time.Hour, true}},

@@ -90,6 +90,8 @@ func (n *node) follow(ctx context.Context) {
 	for i := 0; ; i++ {
 		if i%5 == 0 {
 			n.askBackends(ctx)
+		} else if n.gate != nil {
+			n.askMemory(ctx)
 		}
 		if now := n.engine.Coalesced(); now > coalesced {
 			n.metrics.Coalesced(metric.Process, int(now-coalesced))
@@ -120,11 +122,25 @@ func (n *node) askBackends(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, followEvery)
 	defer cancel()
 	n.sourceUp.Store(n.source.Ping(ctx) == nil)
+	n.askMemory(ctx)
+}
+
+// askMemory asks Redis how much of its memory is in use.
+func (n *node) askMemory(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, followEvery)
+	defer cancel()
 	if !n.redis.Up() {
 		n.memory.known.Store(false)
 		return
 	}
+	mark := int64(0)
+	if n.gate != nil {
+		mark = n.gate.Mark()
+	}
 	used, most, err := n.redis.Memory(ctx)
+	if n.gate != nil && err == nil {
+		n.gate.Told(used, most, mark)
+	}
 	n.memory.used.Store(used)
 	n.memory.most.Store(most)
 	n.memory.known.Store(err == nil)

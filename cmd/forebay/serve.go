@@ -68,6 +68,7 @@ type node struct {
 	front     *proxy.Server
 	web       *web.Server
 	reads     reads         // by HTTP
+	gate      *cache.Gate   // nil: all that is loaded is stored
 	memory    memory        // of Redis
 	broken    chan error    // a part that ended by itself
 	ready     chan struct{} // closed when everything is up
@@ -201,12 +202,20 @@ func (n *node) startPool(context.Context) error {
 const maxLoads = 64
 
 // startEngine makes what loads.
-func (n *node) startEngine(context.Context) error {
-	n.engine = cache.New(cache.Options{
+func (n *node) startEngine(ctx context.Context) error {
+	if a := n.cfg.Admission; a.Policy == config.AdmitStable {
+		n.gate = cache.NewGate(a.High, a.MaxBytes)
+	}
+	o := cache.Options{
 		Store: n.redis, Source: n.source, Routes: n.routes, Record: n.events.Record,
 		Budget: n.cfg.Budget, StoreBudget: n.storeBudget(), Loads: maxLoads, Log: n.log,
 		Settle: func(ctx context.Context) error { return n.invalid.Settle(ctx) },
-	})
+	}
+	if n.gate != nil {
+		o.Admit = n.gate.Admit
+		n.askMemory(ctx) // or the first fills would not know that it is full
+	}
+	n.engine = cache.New(o)
 	n.up.push("engine", closed(n.engine.Close))
 	return nil
 }

@@ -86,6 +86,7 @@ func (e *Engine) Close() {
 type Mode struct {
 	NoLook bool // Redis is known not to hold the keys, or known not to answer: do not ask it first
 	NoFill bool // do not store what is loaded
+	Keep   bool // store it though admission would not: Redis itself needs it
 }
 
 // Want is one key that a reader found absent, and the route that serves it. The key is borrowed until Read returns.
@@ -153,7 +154,7 @@ func (e *Engine) round(
 		joined[n], late[n] = f, isLate
 		if begun {
 			e.busy.Add(1)
-			mine = append(mine, load{flightKey: k, flight: f, route: wants[i].Route, track: wants[i].Track})
+			mine = append(mine, load{flightKey: k, flight: f, route: wants[i].Route, track: wants[i].Track, keep: mode.Keep})
 		} else {
 			results[i].Joined = true
 			e.coalesced.Add(1)

@@ -87,7 +87,7 @@ func (e *Engine) loadOf(ctx context.Context, db int, wants []Want, todo []int, f
 	for n, i := range todo {
 		list[n] = wants[i]
 	}
-	for n, res := range e.Read(ctx, db, list, Mode{}) {
+	for n, res := range e.Read(ctx, db, list, Mode{Keep: true}) {
 		switch {
 		case res.Err != nil && wants[todo[n]].Route.Rules != nil && strings.Contains(res.Err.Error(), "WRONGTYPE "):
 			found[todo[n]] = FoundInRedis // something of another type: the command is for Redis to refuse

@@ -17,6 +17,7 @@ type load struct {
 	flight *flight
 	route  *route.Route
 	track  bool
+	keep   bool // it is not for admission to refuse
 	ended  bool
 
 	lookup route.Lookup
@@ -155,7 +156,7 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 			e.end(l, outcome{err: l.err})
 		case !storable:
 			e.end(l, outcome{again: true})
-		case l.value == nil || !fill || l.noFill || !e.admits(len(l.value)):
+		case l.value == nil || !fill || l.noFill || !l.keep && !e.admits(len(l.value)):
 			e.end(l, outcome{value: l.value})
 		default:
 			entries = append(entries, backend.Entry{Key: []byte(l.key), Value: l.value, Hash: l.route.IsHash(), TTL: ttl(l.route), Track: l.track})
