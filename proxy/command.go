@@ -201,6 +201,9 @@ func (s *session) special(cmd *command, frame []byte, args [][]byte) {
 		s.subscribe(cmd, frame, args)
 		return
 	}
+	if cmd.name == "wait" || cmd.name == "waitaof" {
+		s.settleWait()
+	}
 	s.forward(cmd, frame, args)
 	if cmd.class == blocking && !s.fifo.empty() {
 		s.slot().blocks = true

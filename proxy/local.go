@@ -98,10 +98,7 @@ func (s *session) auth(cmd *command, frame []byte, args [][]byte) {
 		s.reply([]byte("-ERR syntax error\r\n"))
 		return
 	}
-	id := wire.Identity{User: "default", Pass: string(args[1]), Auth: true, Legacy: true}
-	if len(args) == 3 {
-		id = wire.Identity{User: string(args[1]), Pass: string(args[2]), Auth: true}
-	}
+	id, _ := identityOf(args)
 	if s.own && s.stateful() {
 		s.follow(cmd, frame, func() { s.target.Identity = id })
 		return

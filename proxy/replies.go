@@ -85,7 +85,7 @@ func (s *session) take(seq uint64, sl *slot, b []byte) {
 	case readMany:
 		s.takeMGet(seq, sl, b)
 	case execReply:
-		s.takeExec(seq, sl, b)
+		s.takeExec(seq, sl, sl.more.tx.altered(sl.more, b))
 	case infoReply:
 		s.finish(seq, sl, s.srv.addInfo(b, sl.more.keys))
 	case alteredReply:

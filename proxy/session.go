@@ -158,7 +158,7 @@ func (s *session) turns() (goOn bool) {
 				}
 			}
 			if err != nil {
-				s.eof = s.eof || errors.Is(err, io.EOF)
+				s.eof = s.eof || !errors.Is(err, os.ErrDeadlineExceeded) // a reset too: nobody is there
 				return false
 			}
 		}
@@ -344,11 +344,16 @@ func (s *session) hasRoom() bool {
 
 // await blocks until ok, or until the client has gone. The lock is held, and is given up while waiting.
 func (s *session) await(ok func() bool) {
+	if ok() || s.gone {
+		return
+	}
+	stop := s.lookAfter()
 	s.waiters++
 	for !ok() && !s.gone {
 		s.cond.Wait()
 	}
 	s.waiters--
+	stop()
 }
 
 // slurp waits for room, and goes on reading meanwhile: a client that sends a deep pipeline before it reads a single reply must not be

@@ -24,6 +24,7 @@ type transaction struct {
 	settled map[dbKey]bool // keys of which a command in it says what they hold, whatever they held
 	emptied map[int]bool   // databases that it empties; −1: all
 	db      int            // of a SELECT in it; −1: none
+	alters  bool           // parts of its reply are not Redis's
 	relay   bool           // CLIENT REPLY is in it: its replies are not one a command
 	bytes   int            // what is noted of it, roughly
 	abort   []byte         // it is not to be run, and what its client is told; nil: it is
@@ -54,7 +55,8 @@ type queued struct {
 	detail *detail
 	log    *message // a training message that it publishes
 	db     int      // of a SELECT: its database and 1
-	hello  *helloArgs
+	alter  editor   // makes another reply of Redis's; nil: it stands
+	list   *filter  // of a CLIENT LIST
 }
 
 // txRead is one key that a command of a transaction reads.
@@ -107,11 +109,6 @@ func (tx *transaction) queue(s *session, cmd *command, args [][]byte) {
 	if cmd.name == "select" && len(args) == 2 {
 		if db, ok := parseInt(args[1]); ok && db >= 0 && db == int64(int32(db)) {
 			tx.db, q.db = int(db), int(db)+1
-		}
-	}
-	if cmd.name == "hello" {
-		if h, refused := parseHello(args); refused == "" {
-			q.hello = &h
 		}
 	}
 	tx.cmds = append(tx.cmds, q)

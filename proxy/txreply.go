@@ -28,9 +28,6 @@ func (s *session) takeExec(seq uint64, sl *slot, b []byte) {
 		if q.db > 0 && e[0] != '-' {
 			s.target.DB = q.db - 1
 		}
-		if q.hello != nil && e[0] != '-' {
-			s.greeted(q.hello)
-		}
 		if q.log != nil {
 			s.log(q.log, e)
 		}

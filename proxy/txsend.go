@@ -134,9 +134,14 @@ func (s *session) queue(cmd *command, frame []byte, args [][]byte) {
 			s.tx = nil
 			s.pins.watching = false
 		}
-	case local, subscribe, ownForever, relayed:
-		s.pins.forever = true // executes in EXEC, and changes the connection
+	case local:
 		s.tx.relay = s.tx.relay || cmd.name == "client" && len(args) > 1 && equalFold(args[1], "reply")
+		before := len(s.tx.cmds)
+		if s.tx.queue(s, cmd, args); len(s.tx.cmds) > before {
+			s.queueLocal(cmd, args)
+		}
+	case subscribe, ownForever, relayed:
+		s.pins.forever = true // executes in EXEC, and changes the connection
 		s.tx.queue(s, cmd, args)
 	case multi, watch:
 	default:
@@ -157,6 +162,7 @@ func (s *session) exec(cmd *command, frame []byte, args [][]byte) {
 		s.relay(cmd, frame, args)
 		return
 	}
+	s.listQueued(tx)
 	if s.plan(tx) {
 		s.fenceTx(tx)
 		s.fenceNearTx(tx)
@@ -169,7 +175,7 @@ func (s *session) exec(cmd *command, frame []byte, args [][]byte) {
 	}
 	s.tx = nil
 	s.pins.watching = false
-	if s.pins.forever {
+	if s.pins.forever || tx.alters {
 		s.drain() // a SELECT in it may have changed the database
 	}
 }

@@ -65,6 +65,7 @@ type Conn struct {
 	closed  bool
 
 	lastUse atomic.Int64 // by Now; for closing idle connections
+	pushing atomic.Int64 // by Now: since when the socket has not taken what is being written; 0: nothing is
 }
 
 func newConn(nc net.Conn, t Target, owner Receiver, o *Options) *Conn {
@@ -129,7 +130,9 @@ func (c *Conn) write() {
 		c.wbuf, c.spare = c.spare[:0], nil
 		c.taken += uint64(len(b))
 		c.mu.Unlock()
+		c.pushing.Store(max(1, Now()))
 		_, err := c.nc.Write(b)
+		c.pushing.Store(0)
 		c.mu.Lock()
 		if cap(b) <= 2*c.opts.WriteBuffer {
 			c.spare = b[:0]
@@ -231,6 +234,14 @@ func (c *Conn) waiting(now int64) time.Duration {
 		return 0
 	}
 	return time.Duration(now - c.fifo.head().at)
+}
+
+// stuck is for how long the socket has not taken what is being written. Whoever submits more than the buffer holds waits for it.
+func (c *Conn) stuck(now int64) time.Duration {
+	if since := c.pushing.Load(); since != 0 {
+		return time.Duration(now - since)
+	}
+	return 0
 }
 
 // stalled calls Stalled of every receiver that waits.

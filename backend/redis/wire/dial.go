@@ -46,7 +46,7 @@ type Options struct {
 	MaxShared     int           // 1,024 shared connections (targets) at most
 	MaxIdle       int           // 64 idle exclusive connections kept
 	Stall         time.Duration // 1 s: a reply later than this is overdue
-	// GiveUp (3 s) is when a shared connection is ended whose oldest reply is still awaited while Down says that Redis does not answer anybody.
+	// GiveUp (3 s) is when a connection is ended that takes no bytes, or a shared one whose oldest reply is still awaited, while Down says that Redis does not answer anybody.
 	// A Redis that is only slow answers someone.
 	GiveUp time.Duration
 	Down   func() bool // nil: never

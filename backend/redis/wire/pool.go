@@ -216,7 +216,7 @@ func (p *Pool) watch() {
 		now := Now()
 		for _, c := range p.conns() {
 			switch waiting := c.waiting(now); {
-			case waiting > p.opts.GiveUp && p.opts.Down():
+			case (waiting > p.opts.GiveUp || c.stuck(now) > p.opts.GiveUp) && p.opts.Down():
 				c.Close() // its receivers are told: an error for a read, the end for a write, as nobody knows whether it was done
 			case waiting > p.opts.Stall:
 				c.stalled()
