@@ -70,6 +70,9 @@ var containers = map[string]bool{
 	"object": true, "pubsub": true, "script": true, "slowlog": true, "xgroup": true, "xinfo": true,
 }
 
+// writers are commands that COMMAND does not tell to write, with the position of their keys; 0: any key.
+var writers = map[string]int{"xgroup": 2, "debug": 0, "replicaof": 0, "slaveof": 0}
+
 // arityOK tells whether a command with n words has a number of arguments that Redis accepts.
 func (c *command) arityOK(n int) bool {
 	return c.arity == 0 || n == c.arity || (c.arity < 0 && n >= -c.arity)
@@ -146,6 +149,9 @@ func (t commands) add(name string, arity int, flags []string, first, last, step 
 	}
 	if movable || name == "flushall" || name == "flushdb" || name == "swapdb" {
 		c.firstKey = 0
+	}
+	if key, ok := writers[name]; ok {
+		c.writes, c.firstKey, c.lastKey, c.step = true, key, key, 1
 	}
 	c.class = classes[name]
 	if blocks && c.class == shared {

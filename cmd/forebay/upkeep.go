@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -118,9 +119,21 @@ func (u *upkeep) learn(ctx context.Context) {
 	}
 	learnt := make([]proxy.Command, len(list))
 	for i, c := range list {
-		learnt[i] = proxy.Command{Name: c.Name, Arity: c.Arity, Flags: c.Flags, First: c.First, Last: c.Last, Step: c.Step}
+		learnt[i] = learntCommand(&c)
 	}
 	front.Learn(learnt)
+}
+
+// learntCommand is a command as the front wants it. One whose subcommands write, writes: which keys is not known.
+func learntCommand(c *redis.CommandInfo) proxy.Command {
+	flags := c.Flags
+	for i := range c.Sub {
+		if slices.Contains(c.Sub[i].Flags, "write") {
+			flags = append(slices.Clip(flags), "write")
+			break
+		}
+	}
+	return proxy.Command{Name: c.Name, Arity: c.Arity, Flags: flags, First: c.First, Last: c.Last, Step: c.Step}
 }
 
 // run does what is due until ctx ends.
