@@ -37,6 +37,8 @@ type operation struct {
 	asks bool
 	// loose are the keys that others have deleted meanwhile (see loosen).
 	loose [maxKeys]bool
+	// later are those of loose whose row was changed meanwhile, too: a GET of the transaction may give a row of after it.
+	later [maxKeys]bool
 }
 
 // run does the steps at once and returns the states in which they may end: none if the answers cannot be these. Without answers the outcome is
@@ -47,7 +49,7 @@ func run(s state, op operation, answers []Answer) []state {
 		var next []state
 		for _, s := range states {
 			for _, e := range s[st.Key].after(st, op.loose[st.Key]) {
-				if answers != nil && !e.answers(answers[i]) {
+				if answers != nil && !e.answers(answers[i]) && !(st.Kind == Get && op.later[st.Key] && op.loose[st.Key]) {
 					continue
 				}
 				n := s
