@@ -95,10 +95,6 @@ func routeReference() [][2]string {
 	var rows [][2]string
 	for _, f := range new(Route).fields("") {
 		key, doc := f.path[1:], sentence(f)
-		switch key {
-		case "ttl":
-			doc += " Sliding is" + strings.ToLower(notServed)
-		}
 		rows = append(rows, [2]string{key, doc})
 		switch key {
 		case "hash":

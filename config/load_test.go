@@ -45,8 +45,7 @@ func TestContractsExampleLoads(t *testing.T) {
 		c.Events.Kafka.Topic != "forebay.events" || c.Source.Cassandra.Keyspace != "ml" {
 		t.Errorf("loaded %+v", c)
 	}
-	if got := c.Unsupported(); len(got) != 2 ||
-		!strings.Contains(got[0], "contract.yaml:31: routes[3].ttl.sliding: route user-features: reads do not extend a TTL") {
+	if got := c.Unsupported(); len(got) != 1 || !strings.Contains(got[0], "contract.yaml:10: defaults.absent_ttl: ") {
 		t.Errorf("unsupported:\n%s", strings.Join(got, "\n"))
 	}
 }

@@ -134,7 +134,7 @@ func (c *Config) Specs() []route.Spec {
 		s := route.Spec{
 			Name: r.Name, Key: r.Key, DB: r.DB,
 			Table: r.Table, Where: r.Where, CQL: r.CQL, Value: r.Value, Encode: r.Encode, Hash: r.Hash,
-			TTL: c.ttl(r), Jitter: c.Defaults.Jitter,
+			TTL: c.ttl(r), Jitter: c.Defaults.Jitter, Sliding: r.Sliding,
 		}
 		if r.Object != nil {
 			s.Object = &route.ObjectSpec{Dataset: r.Object.Dataset, Name: r.Object.Name}

@@ -39,7 +39,7 @@ func TestSpecsOfTheContractsExample(t *testing.T) {
 			Object: &route.ObjectSpec{Dataset: "mnist", Name: "{split}-images"},
 		},
 		{
-			Name: "user-features", Key: "user:{id:int}:features", Table: "features.users", TTL: 15 * time.Minute, Jitter: 0.1,
+			Name: "user-features", Key: "user:{id:int}:features", Table: "features.users", TTL: 15 * time.Minute, Jitter: 0.1, Sliding: true,
 			Where: []route.Bind{{Column: "user_id", Expr: "{id}"}}, Hash: []string{"age", "country", "embedding"},
 		},
 		{
@@ -83,7 +83,7 @@ func TestRouteForms(t *testing.T) {
 		}},
 		"ttl":         {where + "value: v\nttl: 1d12h", route.Spec{Value: "v", TTL: 36 * time.Hour}},
 		"ttl after":   {where + "value: v\nttl: {after: 5s}", route.Spec{Value: "v", TTL: 5 * time.Second}},
-		"ttl sliding": {where + "value: v\nttl: {sliding: true}", route.Spec{Value: "v"}},
+		"ttl sliding": {where + "value: v\nttl: {sliding: true}", route.Spec{Value: "v", Sliding: true}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

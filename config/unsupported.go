@@ -1,18 +1,10 @@
 package config
 
-import "fmt"
-
 // notServed marks, in descriptions, what is read and validated but not served by this version.
 const notServed = " Not served by this version."
 
 // Unsupported lists, a line each, everything that the configuration asks for and this version does not do yet, and that can be done without.
 func (c *Config) Unsupported() (lines []string) {
-	for i := range c.Routes {
-		if r := &c.Routes[i]; r.Sliding {
-			lines = append(lines, c.line(fmt.Sprintf("routes[%d].ttl.sliding", i), r.Name,
-				"reads do not extend a TTL in this version; values expire after "+formatDuration(c.ttl(r))))
-		}
-	}
 	if c.Given("defaults.absent_ttl") {
 		lines = append(lines, c.line("defaults.absent_ttl", "", "absent rows are not remembered in this version; every read of one asks the source"))
 	}

@@ -336,6 +336,9 @@ func (s *session) recordKey(sl *slot, key []byte, r *route.Route, ev event.Event
 	switch ev.Kind {
 	case event.Hit:
 		s.srv.hits.Add(1)
+		if ev.Origin == event.FromRedis {
+			s.srv.opts.Engine.Slide(s.target.DB, key, r)
+		}
 	case event.Miss:
 		s.srv.misses.Add(1)
 	}

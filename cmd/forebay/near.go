@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"forebay/backend/redis/wire"
 	"forebay/internal/near"
@@ -19,6 +20,12 @@ func (n *node) startNear(context.Context) error {
 	}
 	n.near = near.New(near.Options{
 		MaxBytes: n.cfg.Near.MaxBytes, Tracker: n.redis.Tracker(prefixes), Now: wire.Now, Log: n.log,
+		Reserve: func(db int, key []byte) time.Duration {
+			if r := n.routeOf(db, key); r != nil {
+				return r.SlideBelow()
+			}
+			return 0
+		},
 	})
 	n.up.push("near copy", closed(n.near.Close))
 	return nil

@@ -36,6 +36,7 @@ func (n *node) Read(ctx context.Context, db int, key []byte) (web.Value, error) 
 	ev.Bytes = sizeOf(v)
 	if ev.Kind == event.Hit {
 		n.reads.hits.Add(1)
+		n.engine.Slide(db, key, n.routeOf(db, key))
 	} else {
 		n.reads.misses.Add(1)
 	}

@@ -48,6 +48,8 @@ type Engine struct {
 	slots    chan struct{} // one per query under way
 	busy     atomic.Int64  // flights under way: lets Fence return at once
 	objects  objects
+	slides   *slides        // nil: without it
+	slider   backend.Slider // nil: the store cannot extend TTLs
 	gathered gatherer
 	aheads   aheads
 	notices  notices
@@ -69,6 +71,7 @@ func New(o Options) *Engine {
 	e := &Engine{opts: o, slots: make(chan struct{}, max(1, o.Loads)), notices: newNotices(o.Routes)}
 	e.objects = newObjects(o.Store)
 	e.aheads.turns = make(chan struct{}, maxAheads)
+	e.slider, e.slides = newSlides(o)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }

@@ -24,7 +24,9 @@ type Options struct {
 	MaxValue   int64           // the largest value kept; 0: a quarter of MaxBytes; at most 1 GiB
 	Tracker    backend.Tracker // closed by the Cache
 	Now        func() int64    // monotonic nanoseconds; the clock of the Tracker
-	Log        *slog.Logger    // nil logs nothing
+	// Reserve is the part of a key's TTL in which it is not given out, so that its reads go to Redis again before it ends. nil: none.
+	Reserve func(db int, key []byte) time.Duration
+	Log     *slog.Logger // nil logs nothing
 }
 
 // Cache is the near copy. It is safe for concurrent use. A nil Cache is one that has nothing and wants nothing.

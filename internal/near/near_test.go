@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"forebay/backend"
 	"forebay/internal/near"
@@ -184,4 +185,27 @@ func TestHealth(t *testing.T) {
 	if got := c.Health(); got != "off: closed" || !f.closed {
 		t.Error(got)
 	}
+}
+
+func TestReservedTimeIsNotGivenOut(t *testing.T) {
+	c, f := connected(t, func(o *near.Options) {
+		o.Reserve = func(_ int, key []byte) time.Duration {
+			if string(key) == "slides" {
+				return 600 * time.Millisecond
+			}
+			return 0
+		}
+	})
+	for _, key := range []string{"slides", "fixed"} {
+		offerTwice(c, key, "v")
+	}
+	f.answer(900 * time.Millisecond)
+	f.pass(200 * time.Millisecond)
+	wantHit(t, c, "slides", "v")
+	f.pass(200 * time.Millisecond) // half a second is left of it in Redis
+	wantMiss(t, c, "slides")
+	wantHit(t, c, "fixed", "v")
+	offerTwice(c, "slides", "v")
+	f.answer(500 * time.Millisecond)
+	wantMiss(t, c, "slides")
 }

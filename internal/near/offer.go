@@ -117,6 +117,12 @@ func (c *Cache) insert(w *waiting, asked int64, left time.Duration) {
 		left -= time.Millisecond
 	}
 	e, s := w.entry, c.shelf.Load()
+	if c.opt.Reserve != nil {
+		if left -= c.opt.Reserve(e.db, []byte(e.key)); left <= 0 {
+			c.counts.gone.Add(1)
+			return
+		}
+	}
 	e.expires = asked + int64(left)
 	s.inserting.Add(1)
 	defer s.inserting.Add(-1)

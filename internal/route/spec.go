@@ -24,6 +24,8 @@ type Spec struct {
 	// TTL is the time a filled value lives in Redis, above zero; Jitter is the part of it (0 to 0.5) by which it is shortened at random.
 	TTL    time.Duration
 	Jitter float64
+	// Sliding makes reads extend the TTL.
+	Sliding bool
 }
 
 // Bind gives a query's column or marker its value: an expression over the key's parts
