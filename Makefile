@@ -113,6 +113,11 @@ bench-slow: build install ## measure small GETs beside a slow reader of 47 MB, a
 	@go build -o bin/withservers ./internal/testkit/cmd/withservers
 	@bin/withservers -- go run ./bench/slowreader
 
+.PHONY: bench-epoch
+bench-epoch: build install ## measure cold epochs through Forebay and by cache-aside code in Python, on a real Cassandra (5 minutes; QUICK=1: one)
+	@go build -o bin/withservers ./internal/testkit/cmd/withservers
+	@bin/withservers -- go run ./bench/epoch $(if $(QUICK),-rounds 1 -samples 12288 -aside 1000 -singles 300)
+
 .PHONY: bench-go
 bench-go: ## run the Go benchmarks COUNT times, as benchstat reads them
 	@go test -run '^$$' -bench '$(RUN)' -benchmem -count $(COUNT) $(PKG)

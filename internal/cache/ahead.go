@@ -31,8 +31,8 @@ const (
 	// aheadAgain is for how long a partition that was read is not read again, and aheadRecent of how many that is known.
 	aheadAgain  = time.Minute
 	aheadRecent = 4096
-	// maxAheads is how many partitions are read at once, each with two pages and three batches in memory; aheadQueue how many wait for that.
-	maxAheads  = 8
+	// maxAheads is how many partitions are read at once, each with two pages (of 4 MiB from Cassandra) and three batches in memory; aheadQueue how many wait for that.
+	maxAheads  = 4
 	aheadQueue = 256
 	// maxWritten is how many written keys a reading remembers; of more it takes every key for written.
 	maxWritten = 4096

@@ -308,7 +308,7 @@ func TestReadingsAreBounded(t *testing.T) {
 			return stopped(g.pass(ctx))
 		}
 		r := f.start(keys...)
-		g.held(t, 8)
+		g.held(t, 4)
 		wantResults(t, r.wait(), want...) // after aheadFor, by queries of their own
 		g.release()
 		f.idle()

@@ -9,10 +9,6 @@ import (
 	"forebay/backend"
 )
 
-// aheadPage is the most rows of a page while a partition is read ahead. Pages of 3 KB rows are 800 KB then: the first comes soon, and one
-// is decoded while the next is on its way.
-const aheadPage = 255
-
 // ahead is the query of a partition's rows: the route's columns and, as the last or among them, the one that tells rows apart.
 type ahead struct {
 	whole, from *backend.Select // all rows; those from a value of In on
@@ -53,7 +49,7 @@ func (r *Route) planAhead(tbl *backend.Table, q *query) (problems []error) {
 		a.in = len(columns)
 		columns = append(slices.Clip(columns), q.sel.In)
 	}
-	a.whole = &backend.Select{Table: tbl, Columns: columns, Where: q.sel.Where, MaxRows: aheadPage}
+	a.whole = &backend.Select{Table: tbl, Columns: columns, Where: q.sel.Where} // no MaxRows: pages are as large as a driver thinks fit, for few of them cost least
 	from := *a.whole
 	from.From = q.sel.In
 	a.from = &from
