@@ -8,7 +8,6 @@ package backend
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // Causes a driver's error wraps, so that one function can turn any of them into a reply.
@@ -135,17 +134,6 @@ type Source interface {
 	Close()
 }
 
-// Entry is one value to be cached.
-type Entry struct {
-	Key   []byte
-	Value []byte
-	Hash  bool          // Value is a hash, as AppendField makes it
-	TTL   time.Duration // above zero; millisecond precision
-	// Track remembers that Forebay filled the key with this value, so that it can be given back later (see [Sessions]);
-	// without it, that the key is nobody's to give back.
-	Track bool
-}
-
 // Store is the cache as Forebay's own user sees it. It is safe for concurrent use.
 type Store interface {
 	// Get returns the present string values of keys in database db, in their order: nil where absent. A key of another type is an error
@@ -155,10 +143,8 @@ type Store interface {
 	GetHashes(ctx context.Context, db int, keys [][]byte) (values [][]byte, errs []error, err error)
 	// Exists tells of each key whether it is there, whatever its type, in one round trip.
 	Exists(ctx context.Context, db int, keys [][]byte) ([]bool, error)
-	// Fill stores each entry that is absent (SET NX PX, or the like for a hash) in one round trip and reports which were stored; errs holds each entry's own error
-	// (OOM, say) or nil.
-	Fill(ctx context.Context, db int, entries []Entry) (stored []bool, errs []error, err error)
 	// Up tells, without asking, whether Redis answered lately.
 	Up() bool
+	Leaser
 	Discarder
 }

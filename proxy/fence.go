@@ -19,17 +19,7 @@ func (s *session) fence(cmd *command, args [][]byte) {
 			s.await(func() bool { return !conflict() })
 		}
 	}
-	engine := s.srv.opts.Engine
-	if engine.Idle() {
-		return
-	}
-	s.submit()
-	db := s.target.DB
-	s.mu.Unlock()
-	if !cmd.keys(args, func(key []byte) { engine.Fence(db, key) }) {
-		engine.FenceAll(-1)
-	}
-	s.mu.Lock()
+	s.fenceLoads(cmd, args)
 }
 
 // unresolved tells whether a routed read of one of the command's keys is not ready.

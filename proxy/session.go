@@ -66,6 +66,7 @@ type session struct {
 	missed    []miss // found by the replies being handled
 	streamed  stream
 	fencing   fences // begun, and not of a slot yet
+	ahead     ahead
 
 	// Written by the client's goroutine, under mu.
 	target          wire.Target
@@ -283,6 +284,7 @@ func (s *session) takeBuffer() {
 // consume dispatches the whole commands at the front of b and returns how many bytes they were. more tells that a transaction waits
 // for bytes that may be there already. The lock is held.
 func (s *session) consume(b []byte) (n int, more bool) {
+	s.ahead.forget()
 	for n < len(b) && !s.quit && !s.gone {
 		if !s.hasRoom() {
 			s.submit()
@@ -309,6 +311,7 @@ func (s *session) consume(b []byte) (n int, more bool) {
 				s.protocolError(err, b[n:])
 				break
 			}
+			s.ahead.rest = b[n+size:]
 			used, wait := s.command(b[n:n+size], args, b[n+size:])
 			if wait {
 				s.submit()

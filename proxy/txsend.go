@@ -195,18 +195,5 @@ func (s *session) discarded(seq uint64, sl *slot, b []byte) {
 //  2. A reader misses k, and its load reads the old row. W's user changes the row.
 //  3. W sends EXEC: k is removed. Then the load is stored: the old row, after the delete.
 func (s *session) fenceTx(tx *transaction) {
-	engine := s.srv.opts.Engine
-	if engine.Idle() {
-		return
-	}
-	s.submit()
-	db := s.target.DB
-	s.mu.Unlock()
-	if tx.unsure || tx.db >= 0 {
-		engine.FenceAll(-1)
-	}
-	for key := range tx.wrote {
-		engine.Fence(db, []byte(key))
-	}
-	s.mu.Lock()
+	s.fenceTxLoads(tx)
 }

@@ -43,6 +43,10 @@ type Client struct {
 	dialer *dialer
 	state  *prober
 
+	// slotTags is a tag for each slot, made at its first use: 10 ms.
+	slotTags               func() *[slots]string
+	acquire, settle, enter script
+
 	cancel context.CancelFunc // ends the client's life
 	during during
 	wg     sync.WaitGroup
@@ -71,6 +75,8 @@ func Open(opt Options) *Client {
 	}
 	life, cancel := context.WithCancel(context.Background())
 	c := &Client{opt: opt, log: opt.Log, cancel: cancel, during: lifetime(life), pools: map[int]*goredis.Client{}}
+	c.slotTags = sync.OnceValue(slotTable)
+	c.acquire, c.settle, c.enter = newScript(acquireScript), newScript(settleScript), newScript(enterScript)
 	c.dialer = newDialer(c.during, opt)
 	c.state = newProber(c)
 	c.wg.Go(func() { c.state.run(life) })

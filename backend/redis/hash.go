@@ -9,24 +9,6 @@ import (
 	"forebay/backend"
 )
 
-// fillScript stores a hash if the key is absent: HSET has no NX for a key. ARGV: TTL in milliseconds, then the fields.
-const fillScript = `if redis.call('EXISTS',KEYS[1])==1 then return 0 end
-for i=2,#ARGV,1000 do redis.call('HSET',KEYS[1],unpack(ARGV,i,math.min(i+999,#ARGV))) end
-redis.call('PEXPIRE',KEYS[1],ARGV[1]) return 1`
-
-// fillHash makes the command that fills a hash. The key and the TTL are set in one step: no other client sees the one without the other.
-func fillHash(ctx context.Context, e *backend.Entry, ms int64) goredis.Cmder {
-	args := []any{"eval", fillScript, 1, e.Key, ms}
-	backend.EachField(e.Value, func(name, value []byte) { args = append(args, name, value) })
-	return goredis.NewIntCmd(ctx, args...)
-}
-
-// refusedHash tells whether a fill of a hash found the key there.
-func refusedHash(cmd goredis.Cmder) bool {
-	n, ok := cmd.(*goredis.IntCmd)
-	return ok && n.Val() == 0
-}
-
 // GetHashes implements [backend.Store] by a pipeline of HGETALLs.
 func (c *Client) GetHashes(ctx context.Context, db int, keys [][]byte) (values [][]byte, errs []error, err error) {
 	pool, err := c.ready(db)

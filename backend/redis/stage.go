@@ -16,16 +16,10 @@ import (
 
 const (
 	// stagePrefix begins the hidden keys of values on their way.
-	stagePrefix = "__forebay:stage:"
+	stagePrefix = hiddenPrefix + "stage:"
 	// stageLife is how long a stage stays that is neither committed nor aborted, so that a crash leaves nothing.
 	stageLife = time.Minute
 )
-
-// commitScript makes the stage the key's value, if it is whole and the key absent: 1, else 0, or -1 if the stage is not what was appended. The
-// value itself never goes through Lua: of 47 MB, that would stop Redis for 100 ms. KEYS: stage, key. ARGV: TTL in milliseconds, size.
-const commitScript = `if redis.call('STRLEN',KEYS[1])~=tonumber(ARGV[2]) then redis.call('UNLINK',KEYS[1]) return -1 end
-if redis.call('RENAMENX',KEYS[1],KEYS[2])==0 then redis.call('UNLINK',KEYS[1]) return 0 end
-redis.call('PEXPIRE',KEYS[2],ARGV[1]) return 1`
 
 // errStageLost means that Redis has dropped a stage, as one that is short of memory may.
 var errStageLost = errors.New("the staged value was evicted or changed before it was stored")
@@ -63,8 +57,14 @@ func (c *Client) Stage(_ context.Context, db int, key []byte, size int64) (backe
 	}
 	return &stage{
 		client: c, pool: pool, db: db, key: append([]byte(nil), key...), size: size,
-		name: stagePrefix + "{" + slotTag(key) + "}:" + rand.Text(), whole: xxhash.New(),
+		name: c.stageName(key), whole: xxhash.New(),
 	}, nil
+}
+
+// stageName is that of a new stage, in the slot of its key.
+func (c *Client) stageName(key []byte) string {
+	tag, _ := c.slotTag(key)
+	return stagePrefix + "{" + tag + "}:" + rand.Text()
 }
 
 // Append implements [backend.Stage].
@@ -119,27 +119,35 @@ func (s *stage) hangUp() {
 	}
 }
 
-// Commit implements [backend.Stage] by one script. It is sent once only.
-func (s *stage) Commit(ctx context.Context, ttl time.Duration, track bool) (stored bool, err error) {
+// Commit implements [backend.Stage] by settleScript: the value itself never goes through Lua. It is sent once only.
+func (s *stage) Commit(ctx context.Context, lease backend.Lease, ttl time.Duration, track bool) (stored bool, err error) {
 	if ttl <= 0 {
 		return false, fmt.Errorf("store %.100q: ttl %v is not above zero", s.key, ttl)
 	}
 	s.ended = true
-	ms := int64(max(ttl/time.Millisecond, 1))
-	cmd := goredis.NewIntCmd(ctx, "eval", commitScript, 2, s.name, s.key, ms, s.size)
-	cmds := []goredis.Cmder{cmd, s.remember(ctx, track)}
-	if err := s.client.failure(ctx, s.client.pipeline(ctx, s.pool, cmds)); err != nil {
+	one := &call{keys: []any{generationKey, sessionFilled}}
+	t := term{op: "m", lease: lease, ttl: ttl, arg: strconv.FormatInt(s.size, 10), mark: s.mark(track), staged: s.name}
+	t.into(one, s.key, s.client.leaseKey(s.key))
+	if err := s.client.failure(ctx, s.client.run(ctx, s.pool, s.client.settle, []*call{one})); err != nil {
 		return false, fmt.Errorf("store %.100q: %w", s.key, err)
 	}
-	switch n, err := cmd.Result(); {
-	case err != nil:
+	list, err := one.cmd.Result()
+	if err == nil && len(list) != 1 {
+		err = errors.New("the script's answer has another length")
+	}
+	if err != nil {
 		s.ended = false
 		s.Abort(ctx)
 		return false, fmt.Errorf("store %.100q: %w", s.key, err)
-	case n < 0:
-		return false, fmt.Errorf("store %.100q: %w", s.key, errStageLost)
+	}
+	switch said := list[0].(type) {
+	case string:
+		if said == "LOST" {
+			return false, fmt.Errorf("store %.100q: %w", s.key, errStageLost)
+		}
+		return false, fmt.Errorf("store %.100q: %w", s.key, replyError(said))
 	default:
-		return n == 1, nil
+		return said == int64(1), nil
 	}
 }
 
@@ -171,14 +179,14 @@ func (s *stage) note(chunk []byte) {
 	}
 }
 
-// remember makes the command that marks the value as filled, or as nobody's; like [remember], whether it is stored or refused.
-func (s *stage) remember(ctx context.Context, track bool) goredis.Cmder {
-	if !track {
-		return goredis.NewIntCmd(ctx, "hdel", sessionFilled, s.key)
+// mark is what the index of fills is to hold of the value: ” if that is nobody's to give back.
+func (s *stage) mark(track bool) string {
+	switch {
+	case !track:
+		return ""
+	case s.size > markWholeMost:
+		return string(markOfEnds(int(s.size), s.head, s.tail))
+	default:
+		return string(newMark(markWhole, int(s.size), s.whole.Sum64()))
 	}
-	mark := newMark(markWhole, int(s.size), s.whole.Sum64())
-	if s.size > markWholeMost {
-		mark = markOfEnds(int(s.size), s.head, s.tail)
-	}
-	return goredis.NewIntCmd(ctx, "hset", sessionFilled, s.key, string(mark))
 }

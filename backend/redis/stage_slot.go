@@ -1,25 +1,21 @@
 package redis
 
-import (
-	"bytes"
-	"strconv"
-)
+import "bytes"
 
 // slots is how many a cluster has.
 const slots = 16384
 
 // slotTag is a text t such that "{t}" in a key puts it into the slot of key: the key's own hash tag, or the whole key if it can stand between
-// braces, else a number that happens to be in that slot, found by trial: 16,384 of them on average, about a millisecond, for keys such as "a}b".
-func slotTag(key []byte) string {
-	tag, own := hashTag(key)
-	if own || len(key) > 0 && bytes.IndexByte(key, '}') < 0 {
-		return string(tag)
-	}
-	want := crc16(key) % slots
-	for n := 0; ; n++ {
-		if t := strconv.Itoa(n); crc16([]byte(t))%slots == want {
-			return t
-		}
+// braces (whole), else, for keys such as "a}b", a number that happens to be in that slot.
+func (c *Client) slotTag(key []byte) (tag string, whole bool) {
+	own, has := hashTag(key)
+	switch {
+	case has:
+		return string(own), false
+	case len(key) > 0 && bytes.IndexByte(key, '}') < 0:
+		return string(key), true
+	default:
+		return c.slotTags()[crc16(key)%slots], false
 	}
 }
 

@@ -30,6 +30,16 @@ func stages(t *testing.T, key string, pieces ...[]byte) (*testkit.RedisServer, b
 	return server, s
 }
 
+// taken is the lease of a key.
+func taken(t *testing.T, store backend.Leaser, db int, key string) backend.Lease {
+	t.Helper()
+	grants, err := store.Acquire(t.Context(), db, time.Minute, []backend.Ask{{Key: []byte(key), As: backend.AsAny}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return grants[0].Lease
+}
+
 // hidden lists the keys of stages.
 func hidden(t *testing.T, server *testkit.RedisServer) []any {
 	t.Helper()
@@ -57,7 +67,7 @@ func TestStagedValueAppearsWholeOrNotAtAll(t *testing.T) {
 	if ms := server.Do(t, "pttl", keys[0]).(int64); ms <= 0 || ms > 60_000 {
 		t.Errorf("the stage lives %d ms: a crash would leave it", ms)
 	}
-	stored, err := s.Commit(t.Context(), time.Hour, false)
+	stored, err := s.Commit(t.Context(), taken(t, openUp(t, server), 0, "k"), time.Hour, false)
 	if err != nil || !stored {
 		t.Fatalf("commit: %t, %v", stored, err)
 	}
@@ -79,7 +89,7 @@ func TestStageEndsWithoutATrace(t *testing.T) {
 		"aborted": func(_ *testkit.RedisServer, s backend.Stage) { s.Abort(t.Context()) },
 		"refused, as the key is there": func(server *testkit.RedisServer, s backend.Stage) {
 			server.Do(t, "set", "k", "client's")
-			if stored, err := s.Commit(t.Context(), time.Hour, true); stored || err != nil {
+			if stored, err := s.Commit(t.Context(), taken(t, openUp(t, server), 0, "k"), time.Hour, true); stored || err != nil {
 				t.Errorf("commit: %t, %v", stored, err)
 			}
 			if got := server.Do(t, "get", "k"); got != "client's" {
@@ -88,7 +98,7 @@ func TestStageEndsWithoutATrace(t *testing.T) {
 		},
 		"evicted before the commit": func(server *testkit.RedisServer, s backend.Stage) {
 			server.Do(t, "del", hidden(t, server)[0])
-			if stored, err := s.Commit(t.Context(), time.Hour, false); stored || err == nil {
+			if stored, err := s.Commit(t.Context(), taken(t, openUp(t, server), 0, "k"), time.Hour, false); stored || err == nil {
 				t.Errorf("commit: %t, %v", stored, err)
 			}
 		},
@@ -152,7 +162,7 @@ func TestUnfinishedStages(t *testing.T) {
 		if err := s.Append(t.Context(), []byte{1}); !errors.Is(err, backend.ErrStoreDown) {
 			t.Errorf("append: %v", err)
 		}
-		if _, err := s.Commit(t.Context(), time.Hour, false); !errors.Is(err, backend.ErrStoreDown) {
+		if _, err := s.Commit(t.Context(), backend.Lease{}, time.Hour, false); !errors.Is(err, backend.ErrStoreDown) {
 			t.Errorf("commit: %v", err)
 		}
 		s.Abort(t.Context())
@@ -197,7 +207,7 @@ func TestStagedValuesAreReleased(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if stored, err := s.Commit(context.Background(), time.Hour, key != "untracked"); !stored || err != nil {
+				if stored, err := s.Commit(context.Background(), taken(t, client, 0, key), time.Hour, key != "untracked"); !stored || err != nil {
 					t.Fatalf("commit %s: %t, %v", key, stored, err)
 				}
 			}
@@ -241,7 +251,7 @@ func TestStageOfAUserInADatabase(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if stored, err := s.Commit(t.Context(), time.Hour, false); !stored || err != nil {
+			if stored, err := s.Commit(t.Context(), taken(t, own, 3, "k"), time.Hour, false); !stored || err != nil {
 				t.Errorf("commit: %t, %v", stored, err)
 			}
 			values, _, err := own.Get(t.Context(), 3, [][]byte{[]byte("k")})

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
-
-	"forebay/backend"
 )
 
 // getBatch is how many GETs go out before their replies are read: it bounds what Redis must hold for us.
@@ -60,48 +57,6 @@ func (c *Client) get(ctx context.Context, pool *goredis.Client, keys, values [][
 		}
 	}
 	return nil
-}
-
-// Fill implements [backend.Store] by one pipeline of SET … NX PX. It is sent once only: after an error that wraps
-// backend.ErrStoreDown, nothing is known of which entries were stored. TTLs are rounded down to
-// milliseconds, at least one; an entry without a TTL above zero is an error of its own and is not sent.
-// The entries' slices are borrowed until it returns; large values go to the connection without a copy.
-func (c *Client) Fill(ctx context.Context, db int, entries []backend.Entry) (stored []bool, errs []error, err error) {
-	pool, err := c.ready(db)
-	if err != nil {
-		return nil, nil, err
-	}
-	stored = make([]bool, len(entries))
-	errs = make([]error, len(entries))
-	cmds := make([]goredis.Cmder, 0, len(entries))
-	at := make([]int, 0, len(entries)) // cmds[n] is of entries[at[n]]
-	for i, e := range entries {
-		if e.TTL <= 0 {
-			errs[i] = fmt.Errorf("fill %.100q: ttl %v is not above zero", e.Key, e.TTL)
-			continue
-		}
-		ms := max(e.TTL/time.Millisecond, 1)
-		if e.Hash {
-			cmds = append(cmds, fillHash(ctx, &e, int64(ms)))
-			at = append(at, i)
-			continue
-		}
-		cmds = append(cmds, goredis.NewStatusCmd(ctx, "set", e.Key, e.Value, "nx", "px", int64(ms)))
-		at = append(at, i)
-	}
-	if err := c.failure(ctx, c.pipeline(ctx, pool, remember(ctx, cmds, entries, at))); err != nil {
-		return nil, nil, err
-	}
-	for n, cmd := range cmds {
-		i := at[n]
-		switch err := cmd.Err(); {
-		case err == nil:
-			stored[i] = !refusedHash(cmd)
-		case !errors.Is(err, goredis.Nil): // nil is NX's answer: the key is there
-			errs[i] = fmt.Errorf("fill %.100q: %w", entries[i].Key, err)
-		}
-	}
-	return stored, errs, nil
 }
 
 // ready returns the pool of a database.

@@ -33,7 +33,7 @@ func TestStoreOnMiniredis(t *testing.T) {
 	m := miniredis.RunT(t)
 	c := open(t, "tcp", m.Addr())
 	testkit.Soon(t, "redis is up", c.Up)
-	storetest.Run(t, storetest.Target{Store: c, Network: "tcp", Addr: m.Addr()})
+	storetest.Run(t, storetest.Target{Store: c, Network: "tcp", Addr: m.Addr(), Pass: m.FastForward})
 }
 
 // get asks for one key.
@@ -43,7 +43,7 @@ func get(ctx context.Context, c *redis.Client) error {
 }
 
 func fill(c *redis.Client) error {
-	_, errs, err := c.Fill(context.Background(), 0, []backend.Entry{{Key: []byte("k"), Value: []byte("v"), TTL: time.Minute}})
+	_, errs, err := storetest.Fill(context.Background(), c, 0, []backend.Entry{{Key: []byte("k"), Value: []byte("v"), TTL: time.Minute}})
 	return errors.Join(append(errs, err)...)
 }
 
@@ -198,7 +198,7 @@ func replyWith(t *testing.T, reply string) string {
 func TestAFullRedisRefusesEachEntryByItself(t *testing.T) {
 	s := testkit.Redis(t, "--maxmemory", "1kb", "--maxmemory-policy", "noeviction")
 	c := openUp(t, s)
-	_, errs, err := c.Fill(t.Context(), 0, []backend.Entry{
+	_, errs, err := storetest.Fill(t.Context(), c, 0, []backend.Entry{
 		{Key: []byte("a"), Value: []byte("v"), TTL: time.Minute},
 		{Key: []byte("b"), Value: []byte("v"), TTL: time.Minute},
 	})

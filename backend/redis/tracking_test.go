@@ -12,6 +12,7 @@ import (
 
 	"forebay/backend"
 	"forebay/backend/redis"
+	"forebay/backend/redis/storetest"
 	"forebay/internal/testkit"
 )
 
@@ -108,7 +109,7 @@ func TestTrackerAsksInEachDatabase(t *testing.T) {
 	server := testkit.Redis(t)
 	c := openUp(t, server)
 	for db, ttl := range map[int]time.Duration{0: time.Hour, 3: 2 * time.Hour} {
-		if _, _, err := c.Fill(t.Context(), db, []backend.Entry{{Key: []byte("k"), Value: []byte("v"), TTL: ttl}}); err != nil {
+		if _, _, err := storetest.Fill(t.Context(), c, db, []backend.Entry{{Key: []byte("k"), Value: []byte("v"), TTL: ttl}}); err != nil {
 			t.Fatal(err)
 		}
 	}

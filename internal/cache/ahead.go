@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"forebay/backend"
 	"forebay/internal/route"
 )
 
@@ -72,7 +73,8 @@ type ahead struct {
 	passed     map[any]struct{}    // come at all
 	written    map[string]struct{} // keys that clients have written since it began
 	allWritten bool
-	over       bool // nothing more comes
+	over       bool         // nothing more comes
+	area       backend.Area // of the route, entered before anything was read
 }
 
 // wanted is a load that waits for its row.
@@ -204,7 +206,7 @@ func (a *ahead) join(l *load, wait *waiting) bool {
 	}
 	id := mapKey(l.lookup.In)
 	if row := a.held[id]; row != nil {
-		l.value = row.value // and l's flight, which there is, keeps the reading from storing it
+		l.value, l.area = row.value, a.area // and l's flight, which there is, keeps the reading from storing it
 		return true
 	}
 	if _, passed := a.passed[id]; passed || a.over {

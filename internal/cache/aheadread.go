@@ -69,7 +69,7 @@ func (e *Engine) runAhead(a *ahead) {
 			case cut || err == nil && a.from != nil:
 				w.give(true)
 			default: // the source has no such row, or could not be asked
-				w.err = err
+				w.err, w.area = err, a.area
 				w.give(false)
 			}
 		}
@@ -90,6 +90,9 @@ func (r *reading) read(ctx context.Context) error {
 	case <-ctx.Done():
 		return errCut // the loads that waited have gone
 	}
+	if err := r.enter(ctx); err != nil {
+		return errCut // Redis takes nothing: the loads that wait go by themselves
+	}
 	if err := e.acquire(ctx); err != nil {
 		return err
 	}
@@ -106,6 +109,22 @@ func (r *reading) read(ctx context.Context) error {
 	}
 	e.opts.Record(&ev)
 	return err
+}
+
+// enter enters the route's area: what is read from now on is stored only if no client writes a key of the route meanwhile (lease.go, 8).
+func (r *reading) enter(ctx context.Context) error {
+	e := r.engine
+	ctx, cancel := context.WithTimeout(ctx, e.opts.StoreBudget)
+	defer cancel()
+	since, err := e.opts.Store.Enter(ctx, r.db, r.route.Name)
+	if err != nil {
+		e.unleased(err)
+		return err
+	}
+	e.aheads.mu.Lock()
+	r.area = backend.Area{Name: r.route.Name, Since: since}
+	e.aheads.mu.Unlock()
+	return nil
 }
 
 // row gives one row to those who wait for it, or keeps it for the next batch.
@@ -136,7 +155,7 @@ func (r *reading) row(row backend.Row) error {
 	for _, w := range list {
 		if !w.gone {
 			given = true
-			w.value, w.err = value, err
+			w.value, w.err, w.area = value, err, r.area
 			w.give(finding != nil) // a value that breaks the rules is asked for once more, as any is
 		}
 	}
@@ -176,7 +195,7 @@ func (r *reading) store(batch []*aheadRow) {
 			continue // whoever has begun it will store it
 		}
 		e.busy.Add(1)
-		mine = append(mine, load{flightKey: k, flight: f, route: r.route, track: r.track, value: row.value})
+		mine = append(mine, load{flightKey: k, flight: f, route: r.route, track: r.track, value: row.value, area: r.area})
 		todo = append(todo, &mine[len(mine)-1])
 	}
 	fresh := todo[:0:0]

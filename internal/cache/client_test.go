@@ -67,7 +67,7 @@ func (w *world) check(m *model, floor int, res cache.Result) {
 	version := 0
 	switch {
 	case res.Err != nil:
-		if c := cause(res.Err); c != "down" && c != "contended" {
+		if c := cause(res.Err); c != "down" && c != "contended" && c != "timeout" {
 			w.problem = fmt.Sprintf("read of %s: %v", m.key, res.Err)
 		}
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,18 +44,21 @@ type Options struct {
 
 // Engine loads what Redis does not hold. It is safe for concurrent use.
 type Engine struct {
-	opts     Options
-	flights  flights
-	slots    chan struct{} // one per query under way
-	busy     atomic.Int64  // flights under way: lets Fence return at once
-	objects  objects
-	slides   *slides        // nil: without it
-	slider   backend.Slider // nil: the store cannot extend TTLs
-	gathered gatherer
-	aheads   aheads
-	notices  notices
+	opts      Options
+	flights   flights
+	slots     chan struct{} // one per query under way
+	busy      atomic.Int64  // flights under way: lets Fence return at once
+	objects   objects
+	slides    *slides        // nil: without it
+	slider    backend.Slider // nil: the store cannot extend TTLs
+	gathered  gatherer
+	aheads    aheads
+	notices   notices
+	leaseless notice // of Acquires that Redis refuses
 
 	coalesced atomic.Int64
+	fleet     atomic.Int64
+	databases []int // that have routes
 
 	ctx    context.Context //nolint:containedctx // the life of the flights, which outlive their requests
 	cancel context.CancelFunc
@@ -72,6 +76,11 @@ func New(o Options) *Engine {
 	e.objects = newObjects(o.Store)
 	e.aheads.turns = make(chan struct{}, maxAheads)
 	e.slider, e.slides = newSlides(o)
+	for _, r := range o.Routes.Routes() {
+		if !slices.Contains(e.databases, r.DB) {
+			e.databases = append(e.databases, r.DB)
+		}
+	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
@@ -87,7 +96,7 @@ func (e *Engine) Close() {
 
 // Mode says what a read may do. The zero Mode is the usual one.
 type Mode struct {
-	NoLook bool // Redis is known not to hold the keys, or known not to answer: do not ask it first
+	NoLook bool // do not ask Redis: it is known not to answer, or only the source is wanted. Nothing is stored then
 	NoFill bool // do not store what is loaded
 	Keep   bool // store it though admission would not: Redis itself needs it
 }
@@ -176,7 +185,7 @@ func (e *Engine) round(
 		}
 		out := joined[n].out
 		if late[n] || out.again {
-			refused = refused || !late[n]
+			refused = refused || !late[n] && !out.moved
 			again = append(again, i)
 			continue
 		}
@@ -242,30 +251,6 @@ func (e *Engine) end(l *load, out outcome) {
 	l.ended = true
 	e.flights.end(l.flightKey, l.flight, out)
 	e.busy.Add(-1)
-}
-
-// Fence makes a client's coming write of the key safe: a value loaded before it will not be stored after it. It blocks while a value of the
-// key is on its way to Redis, at most the engine's StoreBudget. It costs one atomic read when nothing is being loaded.
-func (e *Engine) Fence(db int, key []byte) {
-	if e.Idle() {
-		return
-	}
-	k := flightKey{db, string(key)}
-	e.aheads.fence(db, k.key) // before the flights: see ahead.go
-	if f := e.flights.fence(k); f != nil {
-		<-f.done
-	}
-}
-
-// FenceAll is Fence for a command of which the keys are not known; a negative db means every database.
-func (e *Engine) FenceAll(db int) {
-	if e.Idle() {
-		return
-	}
-	e.aheads.fenceAll(db)
-	for _, f := range e.flights.fenceAll(db) {
-		<-f.done
-	}
 }
 
 // usable tells whether Redis may be asked: it answers, and holds nothing that is known to be wrong.

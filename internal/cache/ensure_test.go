@@ -55,7 +55,7 @@ func TestEnsureFails(t *testing.T) {
 			f.source.before = func(context.Context, asked) error { return backend.ErrSourceDown }
 		}, backend.ErrSourceDown},
 		{"redis", func(f *fixture) { down("get")(f.store) }, backend.ErrStoreDown},
-		{"redis stores nothing", func(f *fixture) { down("fill")(f.store) }, cache.ErrNotKept},
+		{"redis stores nothing, and its leases stay for a while", func(f *fixture) { down("fill")(f.store) }, backend.ErrSourceTimeout},
 		{"redis is full", func(f *fixture) {
 			f.store.refuse = func(o op, _ string) error {
 				if o.name == "fill" {

@@ -161,6 +161,7 @@ type stagingStore struct {
 
 type fakeStage struct {
 	store *stagingStore
+	db    int
 	key   string
 	value []byte
 }
@@ -170,7 +171,7 @@ func (s *stagingStore) Stage(_ context.Context, db int, key []byte, _ int64) (ba
 	defer s.mu.Unlock()
 	s.open++
 	s.begun++
-	return &fakeStage{store: s, key: at(db, string(key))}, nil
+	return &fakeStage{store: s, db: db, key: at(db, string(key))}, nil
 }
 
 // stages is how many are open, and how many were begun.
@@ -196,20 +197,20 @@ func (s *fakeStage) Append(ctx context.Context, chunk []byte) error {
 	return nil
 }
 
-func (s *fakeStage) Commit(ctx context.Context, _ time.Duration, _ bool) (bool, error) {
+func (s *fakeStage) Commit(ctx context.Context, lease backend.Lease, ttl time.Duration, _ bool) (bool, error) {
 	defer s.store.close()
 	if s.store.commit != nil {
 		if err := s.store.commit(ctx, len(s.value)); err != nil {
+			s.store.store.mu.Lock()
+			delete(s.store.leases, s.key)
+			s.store.store.mu.Unlock()
 			return false, err
 		}
 	}
 	s.store.store.mu.Lock()
 	defer s.store.store.mu.Unlock()
-	if _, there := s.store.values[s.key]; there {
-		return false, nil
-	}
-	s.store.values[s.key] = string(s.value)
-	return true, nil
+	_, key, _ := strings.Cut(s.key, "/")
+	return s.store.settle(op{"commit", s.db, []string{key}}, s.db, &backend.Entry{Key: []byte(key), Lease: lease, Value: s.value, TTL: ttl})
 }
 
 func (s *fakeStage) Abort(context.Context) { s.store.close() }

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"forebay/backend"
 )
 
 // op is one round trip to the fake store.
 type op struct {
-	name string // "get" or "fill"
+	name string // "get" (a look), "fill", "end" (of loads that store nothing), "drop" or "dropall"
 	db   int
 	keys []string
 }
@@ -23,7 +24,7 @@ type store struct {
 	before, after func(ctx context.Context, o op) error
 	// refuse gives an entry or a key an error of its own.
 	refuse func(o op, key string) error
-	// overwrite breaks the contract of Fill: it stores what is present already.
+	// overwrite breaks the contract of Settle: it stores over what is present already.
 	overwrite bool
 
 	mu     sync.Mutex
@@ -31,11 +32,17 @@ type store struct {
 	values map[string]string // by "db/key"
 	ops    []op
 	filled []backend.Entry // stored ones
+	tokens int
+	leases map[string]fakeLease // by "db/key"
+	raised map[int]int          // generations by database
+	areas  map[string]int       // by "db/name"
 }
 
 var _ backend.Store = (*store)(nil)
 
-func newStore() *store { return &store{values: map[string]string{}} }
+func newStore() *store {
+	return &store{values: map[string]string{}, leases: map[string]fakeLease{}, raised: map[int]int{}, areas: map[string]int{}}
+}
 
 func at(db int, key string) string { return fmt.Sprintf("%d/%s", db, key) }
 
@@ -112,29 +119,156 @@ func (s *store) Get(ctx context.Context, db int, keys [][]byte) (values [][]byte
 	return values, errs, nil
 }
 
-func (s *store) Fill(ctx context.Context, db int, entries []backend.Entry) (stored []bool, errs []error, err error) {
-	o := op{"fill", db, nil}
-	for _, e := range entries {
-		o.keys = append(o.keys, string(e.Key))
+// Acquire is a look, and so a "get".
+func (s *store) Acquire(ctx context.Context, db int, life time.Duration, asks []backend.Ask) (grants []backend.Grant, err error) {
+	o := op{"get", db, nil}
+	for _, a := range asks {
+		o.keys = append(o.keys, string(a.Key))
 	}
 	err = s.trip(ctx, o, func() {
-		stored, errs = make([]bool, len(entries)), make([]error, len(entries))
-		for i, e := range entries {
+		s.tokens++
+		token := fmt.Sprint("token", s.tokens)
+		grants = make([]backend.Grant, len(asks))
+		for i, k := range o.keys {
+			g := &grants[i]
 			if s.refuse != nil {
-				errs[i] = s.refuse(o, o.keys[i])
+				g.Err = s.refuse(o, k)
 			}
-			if _, present := s.values[at(db, o.keys[i])]; errs[i] != nil || present && !s.overwrite {
-				continue
+			v, ok := s.values[at(db, k)]
+			switch held := s.lease(db, k); {
+			case g.Err != nil:
+				g.State = backend.Present
+			case ok:
+				g.State = backend.Present
+				if asks[i].As != backend.AsAny {
+					g.Value = append([]byte{}, v...)
+				}
+			case held.absent:
+				g.State = backend.Absent
+			case held.token != "" && held.token != token:
+				g.State, g.Left = backend.Busy, time.Until(held.ends)
+			case life > 0:
+				g.State, g.Lease = backend.Taken, backend.Lease{Generation: s.generation(db), Token: token}
+				s.leases[at(db, k)] = fakeLease{token: token, generation: s.generation(db), ends: time.Now().Add(life)}
 			}
-			s.values[at(db, o.keys[i])] = string(e.Value)
-			s.filled = append(s.filled, e)
-			stored[i] = true
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return grants, nil
+}
+
+// fakeLease is what the fake holds of a key beside its value.
+type fakeLease struct {
+	token, generation string
+	absent            bool
+	ends              time.Time
+}
+
+func (s *store) generation(db int) string { return fmt.Sprint("generation", s.raised[db]) }
+
+// lease is what counts of a key's lease now.
+func (s *store) lease(db int, key string) fakeLease {
+	l := s.leases[at(db, key)]
+	if l.generation != s.generation(db) || !time.Now().Before(l.ends) {
+		return fakeLease{}
+	}
+	return l
+}
+
+func (s *store) Settle(ctx context.Context, db int, entries []backend.Entry) (fits []bool, errs []error, err error) {
+	o := op{"end", db, nil}
+	for _, e := range entries {
+		if e.Do == backend.StoreValue {
+			o.name = "fill"
+			o.keys = append(o.keys, string(e.Key))
+		}
+	}
+	if o.name == "end" {
+		for _, e := range entries {
+			o.keys = append(o.keys, string(e.Key))
+		}
+	}
+	err = s.trip(ctx, o, func() {
+		fits, errs = make([]bool, len(entries)), make([]error, len(entries))
+		for i := range entries {
+			fits[i], errs[i] = s.settle(o, db, &entries[i])
 		}
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return stored, errs, nil
+	return fits, errs, nil
+}
+
+// settle is one step of the contract, or of one that is broken on purpose.
+func (s *store) settle(o op, db int, e *backend.Entry) (fits bool, err error) {
+	k := at(db, string(e.Key))
+	held := s.lease(db, string(e.Key))
+	own := held.token == e.Lease.Token && e.Lease.Held()
+	within := e.Area.Since.Held()
+	ours := own || within && !e.Lease.Held()
+	ours = ours && (!within || e.Area.Since == s.since(db, e.Area.Name))
+	_, present := s.values[k]
+	fits = ours && (!present || s.overwrite || e.Do == backend.GiveUp || e.Do == backend.KeepOn)
+	if own {
+		delete(s.leases, k)
+	}
+	switch {
+	case !fits:
+	case e.Do == backend.MarkAbsent && e.TTL > 0:
+		s.leases[k] = fakeLease{absent: true, generation: e.Lease.Generation, ends: time.Now().Add(e.TTL)}
+	case e.Do == backend.KeepOn:
+		held.ends = time.Now().Add(e.TTL)
+		s.leases[k] = held
+	case e.Do == backend.StoreValue:
+		if s.refuse != nil {
+			if err := s.refuse(o, string(e.Key)); err != nil {
+				return true, err
+			}
+		}
+		s.values[k] = string(e.Value)
+		s.filled = append(s.filled, *e)
+	}
+	return fits, nil
+}
+
+func (s *store) Drop(ctx context.Context, db int, keys [][]byte, areas []string) error {
+	o := op{"drop", db, nil}
+	for _, k := range keys {
+		o.keys = append(o.keys, string(k))
+	}
+	return s.trip(ctx, o, func() {
+		for _, k := range o.keys {
+			delete(s.leases, at(db, k))
+		}
+		for _, a := range areas {
+			s.areas[at(db, a)]++
+		}
+	})
+}
+
+// Enter does not count as a round trip of the loads that the tests look at.
+func (s *store) Enter(_ context.Context, db int, area string) (backend.Lease, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return backend.Lease{}, backend.ErrStoreDown
+	}
+	return s.since(db, area), nil
+}
+
+func (s *store) since(db int, area string) backend.Lease {
+	return backend.Lease{Generation: s.generation(db), Token: fmt.Sprint("area", s.areas[at(db, area)])}
+}
+
+func (s *store) DropAll(ctx context.Context, dbs []int) error {
+	return s.trip(ctx, op{"dropall", -1, nil}, func() {
+		for _, db := range dbs {
+			s.raised[db]++
+		}
+	})
 }
 
 // trip does what a round trip does, under the lock, between the two hooks.

@@ -14,6 +14,7 @@ type outcome struct {
 	err    error
 	cached bool // it was in Redis after all
 	again  bool // not to be used: look again
+	moved  bool // …in another flight that goes on with the load: no writer's doing
 	stored bool // it is in Redis and not here
 	bytes  int64
 }
@@ -70,11 +71,11 @@ func (fs *flights) join(k flightKey) (f *flight, begun, late bool) {
 	return f, true, false
 }
 
-// look notes that Redis is being asked for the value.
+// look notes that Redis is being asked for the value: who has joined so far may have the answer.
 func (fs *flights) look(f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	f.looking = true
+	f.looking, f.shared = true, false
 }
 
 // found ends the time in which others may join, and tells whether what the look has found is for all who have.
@@ -82,6 +83,14 @@ func (fs *flights) found(f *flight) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f.sealed = true
+	return !f.shared
+}
+
+// unshared seals the flight if what the look has found is for all who have joined, and tells so. Else it stays open.
+func (fs *flights) unshared(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.sealed = f.sealed || !f.shared
 	return !f.shared
 }
 
@@ -112,7 +121,7 @@ func (fs *flights) anew(k flightKey, f *flight) *flight {
 	fs.mu.Lock()
 	fs.m[k] = next // f is sealed and so its flight still
 	fs.mu.Unlock()
-	f.out = outcome{again: true}
+	f.out = outcome{again: true, moved: true}
 	close(f.done)
 	return next
 }

@@ -16,7 +16,7 @@ func TestModes(t *testing.T) {
 		gets, fills int
 	}{
 		{"the usual one", cache.Mode{}, 1, 1},
-		{"no look", cache.Mode{NoLook: true}, 0, 1},
+		{"no look", cache.Mode{NoLook: true}, 0, 0},
 		{"no fill", cache.Mode{NoFill: true}, 1, 0},
 		{"neither", cache.Mode{NoLook: true, NoFill: true}, 0, 0},
 	}
@@ -37,11 +37,12 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// NoLook is about the first look only: what refused the fill must be looked at.
-func TestNoLookLooksAgainAfterARefusal(t *testing.T) {
+// NoLook is about the first look only: what follows a fence is a flight as usual.
+func TestNoLookLooksAgainAfterAFence(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fixture) {
 		f.source.set(1, 1, "v1")
 		f.source.after = func(context.Context, asked) error {
+			f.engine.Fence(0, []byte("t:1:1"))
 			f.store.set("t:1:1", "written")
 			return nil
 		}

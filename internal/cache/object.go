@@ -75,16 +75,20 @@ type objectFlight struct {
 	held   int64 // bytes of room
 	object backend.Object
 	staged backend.Stage // open, or nil
+	unkeep func()        // ends the keeping of the lease
 }
 
 // flyObject ends l: from Redis, from the source, or with an error.
 func (e *Engine) flyObject(l *load, mode Mode) {
 	f := &objectFlight{load: l, engine: e, up: e.usable(e.ctx)}
+	defer e.giveUp(l)
 	if f.up && !mode.NoLook && f.look(&mode) {
 		return
 	}
 	f.fill = f.up && !mode.NoFill
 	f.stage = f.fill && e.objects.stager != nil
+	f.keep()
+	defer func() { f.unkeep() }()
 	ctx, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
 	err := e.enter(ctx)
 	cancel()
@@ -102,25 +106,6 @@ func (e *Engine) flyObject(l *load, mode Mode) {
 		l.err = err
 		e.finish(e.ctx, l.db, []*load{l}, f.fill)
 	}
-}
-
-// look ends the load if Redis holds the key by now. What is there is not handed out, so it may be older than some reader: who asks Redis for
-// it sees what is there then.
-func (f *objectFlight) look(mode *Mode) (ended bool) {
-	e := f.engine
-	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
-	defer cancel()
-	switch there, err := f.there(ctx, mode); {
-	case e.ctx.Err() != nil:
-		e.end(f.load, outcome{err: ErrClosed})
-	case errors.Is(err, backend.ErrStoreDown):
-		f.up = false
-	case err != nil:
-		e.end(f.load, outcome{err: err})
-	case there:
-		e.end(f.load, outcome{stored: true, cached: true})
-	}
-	return f.ended
 }
 
 // enter waits for leave to read an object.

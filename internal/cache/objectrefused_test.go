@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -97,7 +96,7 @@ func TestAWriteAfterARefusal(t *testing.T) {
 	})
 }
 
-// A Redis that lets its user stage a value and not commit it leaves nothing of it.
+// A Redis that does not let its user run scripts gives no leases: what is loaded is served, and nothing is stored.
 func TestRedisRefusesTheCommit(t *testing.T) {
 	server := testkit.Redis(t)
 	client := openStore(t, server)
@@ -107,7 +106,7 @@ func TestRedisRefusesTheCommit(t *testing.T) {
 	if res := f.read("o:x")[0]; !bytes.Equal(res.Value, v) {
 		t.Errorf("got %s (%v)", outcome(res), res.Err)
 	}
-	if fills := f.events.of(event.Fill); len(fills) != 1 || !strings.Contains(fills[0].Error, "NOPERM") {
+	if fills := f.events.of(event.Fill); len(fills) != 0 {
 		t.Errorf("fills: %+v", fills)
 	}
 	if left := server.Do(t, "keys", "*"); fmt.Sprint(left) != "[]" && fmt.Sprint(left) != "[__forebay:filled]" {

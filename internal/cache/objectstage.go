@@ -63,13 +63,17 @@ func (f *objectFlight) settle(err error) error {
 		staged.Abort(ctx)
 		return errStale
 	}
-	stored, err := staged.Commit(ctx, ttl(f.route), f.track)
+	stored, err := staged.Commit(ctx, f.lease, ttl(f.route), f.track)
+	f.lease = backend.Lease{} // whatever came of it
 	switch {
 	case errors.Is(err, backend.ErrStoreDown): // and so nobody knows whether it is stored
 		f.tellFill(err)
 		e.end(f.load, outcome{again: true})
 	case err != nil:
 		f.flight = e.flights.anew(f.flightKey, f.flight)
+		if !f.retake() {
+			return nil
+		}
 		return &refusedError{err}
 	case !stored:
 		e.end(f.load, outcome{again: true})

@@ -53,6 +53,7 @@ func TestAFenceWaitsForTheCommit(t *testing.T) {
 		f.staging.commit = func(ctx context.Context, _ int) error { return g.pass(ctx) }
 		first := f.start("o:x")
 		g.held(t, 1)
+		f.staging.commit = nil
 		fenced := background(func() { f.engine.Fence(0, []byte("o:x")) })
 		late := f.start("o:x")
 		if closed(fenced) || late.ended() {
@@ -62,8 +63,11 @@ func TestAFenceWaitsForTheCommit(t *testing.T) {
 		if got := outcome(first.wait()[0]); got != fmt.Sprint("stored ", large) || !closed(fenced) {
 			t.Errorf("got %s, fenced %t", got, closed(fenced))
 		}
-		if got := outcome(late.wait()[0]); got != "there" {
-			t.Errorf("the late reader got %s", got)
+		if got := outcome(late.wait()[0]); got != fmt.Sprint("stored ", large) {
+			t.Errorf("the late reader got %s", got) // it is loaded anew: the commit came behind the drop of its lease
+		}
+		if _, begun := f.staging.stages(); begun != 2 {
+			t.Errorf("%d stages, want 2", begun)
 		}
 		f.holds("o:x", v)
 	})

@@ -72,12 +72,12 @@ func isFinding(err error) bool {
 	return ok
 }
 
-// there tells whether Redis holds a value for the key that may be served: one whose beginning breaks the rules is discarded.
-func (f *objectFlight) there(ctx context.Context, mode *Mode) (bool, error) {
+// serves tells whether the value that Redis holds for the key may be served: one whose beginning breaks the rules is discarded, or, where it cannot
+// be, noted in mode as not to be touched. False without either: it has gone.
+func (f *objectFlight) serves(ctx context.Context, mode *Mode) (bool, error) {
 	e, key := f.engine, []byte(f.key)
 	if f.route.Rules == nil {
-		there, err := e.opts.Store.Exists(ctx, f.db, [][]byte{key})
-		return err == nil && there[0], err
+		return true, nil
 	}
 	b, size, err := e.opts.Store.Head(ctx, f.db, key, route.HeadBytes)
 	if err != nil || b == nil {
@@ -87,7 +87,10 @@ func (f *objectFlight) there(ctx context.Context, mode *Mode) (bool, error) {
 	if err == nil {
 		return true, nil
 	}
-	e.tell(f.load, event.FromRedis, err)
+	if !f.told {
+		f.told = true
+		e.tell(f.load, event.FromRedis, err)
+	}
 	if check.Served(err) {
 		return true, nil
 	}

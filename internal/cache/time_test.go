@@ -183,7 +183,7 @@ func TestALateValueIsStored(t *testing.T) {
 			return nil
 		}
 		wantResults(t, f.read("t:1:1"), "error: timeout")
-		f.engine.Fence(0, []byte("t:1:1"))
+		f.engine.FenceHere(0, []byte("t:1:1")) // waits for it
 		if v, _ := f.store.get("t:1:1"); v != "v1" {
 			t.Errorf("%q is stored, want v1", v)
 		}

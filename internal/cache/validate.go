@@ -54,6 +54,11 @@ func (m notices) take(r *route.Route) (more int64, ok bool) {
 	if n == nil {
 		return 0, true
 	}
+	return n.take()
+}
+
+// take is for one notice.
+func (n *notice) take() (more int64, ok bool) {
 	now := time.Now().UnixNano()
 	next := n.next.Load()
 	if now < next || !n.next.CompareAndSwap(next, now+int64(noticeEvery)) {

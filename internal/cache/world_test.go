@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"forebay/backend"
 )
@@ -146,12 +147,18 @@ func (w *world) run() string {
 		acts := w.enabled()
 		w.play(acts[w.next()%len(acts)])
 	}
-	for {
+	for waits := 0; ; {
 		synctest.Wait()
-		if len(w.parked) == 0 {
-			break
+		switch {
+		case len(w.parked) > 0:
+			w.play(w.steppers()[0])
+			continue
+		case w.live > 0 && waits < 100: // for another's lease
+			waits++
+			w.pass(60 * time.Millisecond)
+			continue
 		}
-		w.play(w.steppers()[0])
+		break
 	}
 	if w.live > 0 && w.problem == "" {
 		w.problem = fmt.Sprintf("%d processes are stuck", w.live)
@@ -166,6 +173,9 @@ func (w *world) play(a action) {
 	w.steps = append(w.steps, a.label)
 	a.do()
 }
+
+// pass lets time pass: those who wait for a lease look again, or a lease ends.
+func (w *world) pass(d time.Duration) { <-time.After(d) }
 
 // foreign is a fill of another process, which looks, loads and stores at once.
 func (w *world) foreign(m *model) {
@@ -208,6 +218,10 @@ func (w *world) enabled() []action {
 	acts := slices.Concat(steps, steps, steps) // or else few would come to an end
 	if w.readers < mostReaders {
 		acts = append(acts, action{"read", w.read}, action{"read", w.read})
+	}
+	acts = append(acts, action{"60 ms pass", func() { w.pass(60 * time.Millisecond) }})
+	if len(w.tape)%8 == 0 {
+		acts = append(acts, action{"2 s pass", func() { w.pass(2 * time.Second) }})
 	}
 	if len(w.tape)%4 == 0 { // fences drop what is interesting
 		acts = append(acts, action{"fence", w.fence})

@@ -41,9 +41,9 @@ import (
 	"forebay/internal/route"
 )
 
-// Fencer keeps loads under way from being stored. Both calls may block for a round trip to Redis.
+// Fencer keeps loads under way, of all processes, from being stored. Both calls may block for a round trip to Redis.
 type Fencer interface {
-	Fence(db int, key []byte)
+	Fence(db int, keys ...[]byte)
 	FenceAll(db int)
 }
 
@@ -122,9 +122,7 @@ func (q *Queue) Keys(ctx context.Context, db int, keys [][]byte) (res Result) {
 		q.opt.Near.Fence(db, k)
 		defer q.opt.Near.Unfence(db, k)
 	}
-	for _, k := range mine {
-		q.opt.Loads.Fence(db, k)
-	}
+	q.opt.Loads.Fence(db, mine...)
 	n, err := q.opt.Store.Remove(ctx, db, mine)
 	if err == nil {
 		res.Removed = n

@@ -90,7 +90,7 @@ func (s *store) left() (list []string) {
 // fences notes what was fenced.
 type fences struct{}
 
-func (fences) Fence(int, []byte) {}
+func (fences) Fence(int, ...[]byte) {}
 func (fences) FenceAll(int)      {}
 
 func table(t *testing.T) *route.Table {

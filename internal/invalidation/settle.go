@@ -62,9 +62,7 @@ func (q *Queue) someKeys(ctx context.Context) error {
 		q.opt.Near.Fence(db, k)
 		defer q.opt.Near.Unfence(db, k)
 	}
-	for _, k := range keys { // loads that were begun meanwhile may have read Redis's old value
-		q.opt.Loads.Fence(db, k)
-	}
+	q.opt.Loads.Fence(db, keys...) // loads that were begun meanwhile may have read Redis's old value
 	if _, err := q.opt.Store.Remove(ctx, db, keys); err != nil {
 		return down(err)
 	}

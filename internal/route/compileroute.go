@@ -16,7 +16,7 @@ type bind struct {
 
 // compileRoute checks a specification as far as that goes without the source's schema. It always returns a route.
 func compileRoute(index int, s Spec) (r *Route, problems []error) {
-	r = &Route{Name: s.Name, DB: s.DB, TTL: s.TTL, Jitter: s.Jitter, index: index, spec: s}
+	r = &Route{Name: s.Name, DB: s.DB, TTL: s.TTL, Jitter: s.Jitter, AbsentTTL: s.AbsentTTL, index: index, spec: s}
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if s.Name == "" {
 		bad("name: missing; events and metrics need one")
@@ -26,6 +26,9 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 	}
 	if s.TTL <= 0 {
 		bad("ttl: %v is not above 0", s.TTL)
+	}
+	if s.AbsentTTL < 0 {
+		bad("absent_ttl: %v is below 0", s.AbsentTTL)
 	}
 	if !(s.Jitter >= 0 && s.Jitter <= 0.5) { // also refuses NaN
 		bad("jitter: %v is not between 0 and 50%%", s.Jitter)

@@ -26,6 +26,8 @@ type Spec struct {
 	Jitter float64
 	// Sliding makes reads extend the TTL.
 	Sliding bool
+	// AbsentTTL is how long it is remembered that the source has no row, in milliseconds; 0 does not remember it.
+	AbsentTTL time.Duration
 }
 
 // Bind gives a query's column or marker its value: an expression over the key's parts

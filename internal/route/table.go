@@ -11,10 +11,12 @@ import (
 
 // Route is one compiled route. Its exported fields are never changed after [Compile]. It is safe for concurrent use.
 type Route struct {
-	Name   string
-	DB     int           // the database whose keys it serves
-	TTL    time.Duration // the time a filled value lives, before jitter
-	Jitter float64       // 0 to 0.5: the part of TTL by which it is shortened at random
+	Name string
+	DB   int           // the database whose keys it serves
+	TTL  time.Duration // the time a filled value lives, before jitter
+	// AbsentTTL is how long it is remembered that the source has no row; 0 does not remember it.
+	AbsentTTL time.Duration
+	Jitter    float64 // 0 to 0.5: the part of TTL by which it is shortened at random
 	// Rules are what the route demands of its values, as far as that can be told without their rows (see Check); nil: nothing.
 	Rules *check.Rules
 

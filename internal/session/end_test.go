@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"forebay/backend"
+	"forebay/backend/redis/storetest"
 	"forebay/internal/event"
 	"forebay/internal/session"
 	"forebay/internal/testkit"
@@ -198,7 +199,7 @@ func TestHashesAreGivenBack(t *testing.T) {
 		value = backend.AppendField(value, []byte{'f', byte(i), byte(i >> 8)}, []byte{byte(i)})
 	}
 	for _, key := range []string{"same", "changed"} {
-		_, errs, err := p.store.Fill(t.Context(), 0, []backend.Entry{{Key: []byte(key), Value: value, Hash: true, TTL: time.Hour, Track: true}})
+		_, errs, err := storetest.Fill(t.Context(), p.store, 0, []backend.Entry{{Key: []byte(key), Value: value, Hash: true, TTL: time.Hour, Track: true}})
 		if err := errors.Join(append(errs, err)...); err != nil {
 			t.Fatal(err)
 		}

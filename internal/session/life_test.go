@@ -15,6 +15,7 @@ import (
 
 	"forebay/backend"
 	"forebay/backend/redis"
+	"forebay/backend/redis/storetest"
 	"forebay/internal/event"
 	"forebay/internal/session"
 	"forebay/internal/testkit"
@@ -298,7 +299,7 @@ func TestOnTheStandIn(t *testing.T) {
 		{Key: []byte("k"), Value: []byte("v"), TTL: time.Hour, Track: true},
 		{Key: []byte("w"), Value: []byte("v"), TTL: time.Hour, Track: true},
 	}
-	if _, _, err := store.Fill(t.Context(), 0, entries); err != nil {
+	if _, _, err := storetest.Fill(t.Context(), store, 0, entries); err != nil {
 		t.Fatal(err)
 	}
 	m.Observe(view(event.Hit, "run", 0, "k", 1))

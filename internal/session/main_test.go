@@ -14,6 +14,7 @@ import (
 
 	"forebay/backend"
 	"forebay/backend/redis"
+	"forebay/backend/redis/storetest"
 	"forebay/internal/event"
 	"forebay/internal/session"
 	"forebay/internal/testkit"
@@ -100,7 +101,7 @@ func (p *proxy) load(name string, db int, pairs ...string) {
 	for i := 0; i < len(pairs); i += 2 {
 		entries = append(entries, backend.Entry{Key: []byte(pairs[i]), Value: []byte(pairs[i+1]), TTL: time.Hour, Track: name != ""})
 	}
-	_, errs, err := p.store.Fill(p.f.t.Context(), db, entries)
+	_, errs, err := storetest.Fill(p.f.t.Context(), p.store, db, entries)
 	if err != nil {
 		p.f.t.Fatal(err)
 	}

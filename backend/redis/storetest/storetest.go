@@ -22,6 +22,8 @@ type Target struct {
 	Store backend.Store
 	// Network and Addr are where the same server is spoken to directly.
 	Network, Addr string
+	// Pass lets time pass for a server whose clock stands still; nil where it does not.
+	Pass func(time.Duration)
 }
 
 // Run runs the suite.
@@ -45,6 +47,18 @@ func Run(t *testing.T, target Target) {
 		{"discard keeps whatever is not what was seen", discardKeeps},
 		{"discard by size and beginning", discardByHead},
 		{"heads of values", heads},
+		{"one caller of many takes a lease", leaseTaken},
+		{"acquire tells what is there", leasePresent},
+		{"only what fits is stored", leaseFits},
+		{"a look takes nothing", leaseLook},
+		{"markers of absent rows", leaseMarkers},
+		{"checks, failures and leases that are kept", leaseEnds},
+		{"values are refreshed if they are what was seen", leaseRefresh},
+		{"drops take leases and markers away", leaseDrops},
+		{"what was read of an area", leaseAreas},
+		{"a refused fill has no mark", leaseMarks},
+		{"thousands of leases, and large values, at once", leaseMany},
+		{"keys with braces", leaseBraces},
 		{"databases are apart", databases},
 		{"a cancelled caller is told so", cancelled},
 		{"many callers at once", concurrent},
@@ -102,7 +116,7 @@ func (s *suite) get(t *testing.T, db int, keys ...string) [][]byte {
 // fill is Fill of entries that must all be taken or be there.
 func (s *suite) fill(t *testing.T, db int, entries ...backend.Entry) []bool {
 	t.Helper()
-	stored, errs, err := s.Store.Fill(t.Context(), db, entries)
+	stored, errs, err := Fill(t.Context(), s.Store, db, entries)
 	if err != nil || errors.Join(errs...) != nil {
 		t.Fatalf("fill: %v, %v", errs, err)
 	}
@@ -226,7 +240,7 @@ func fillKeeps(t *testing.T, s *suite) {
 }
 
 func fillWithoutTTL(t *testing.T, s *suite) {
-	stored, errs, err := s.Store.Fill(t.Context(), 0, []backend.Entry{
+	stored, errs, err := Fill(t.Context(), s.Store, 0, []backend.Entry{
 		entry("a", "1", time.Minute), entry("b", "2", 0), entry("c", "3", -time.Second), entry("d", "4", time.Nanosecond),
 	})
 	if err != nil {
@@ -265,7 +279,7 @@ func cancelled(t *testing.T, s *suite) {
 	if _, _, err := s.Store.Get(ctx, 0, bytesOf([]string{"k"})); !errors.Is(err, context.Canceled) || errors.Is(err, backend.ErrStoreDown) {
 		t.Errorf("get: %v, want the cancellation and no word of Redis being down", err)
 	}
-	if _, _, err := s.Store.Fill(ctx, 0, []backend.Entry{entry("k", "v", time.Minute)}); !errors.Is(err, context.Canceled) {
+	if _, _, err := Fill(ctx, s.Store, 0, []backend.Entry{entry("k", "v", time.Minute)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("fill: %v", err)
 	}
 }
@@ -277,7 +291,7 @@ func concurrent(t *testing.T, s *suite) {
 			for i := range 20 {
 				k := fmt.Sprintf("k:%d:%d", g, i)
 				db := g % 3
-				if _, _, err := s.Store.Fill(t.Context(), db, []backend.Entry{entry(k, k, time.Minute)}); err != nil {
+				if _, _, err := Fill(t.Context(), s.Store, db, []backend.Entry{entry(k, k, time.Minute)}); err != nil {
 					t.Errorf("fill: %v", err)
 					return
 				}

@@ -1,0 +1,327 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // Redis's scripts know no other digest; nothing secret depends on it
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"forebay/backend"
+)
+
+// acquireBatch is how many keys one script looks at: Redis does nothing else meanwhile, about 1 ms.
+const acquireBatch = 512
+
+// Acquire implements [backend.Leaser] by one script for up to 512 keys, all in one round trip. On a connection that proves broken it is asked once more, with the
+// same token: what was taken the first time is taken still.
+func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks []backend.Ask) ([]backend.Grant, error) {
+	if len(asks) == 0 {
+		return nil, nil
+	}
+	pool, err := c.ready(db)
+	if err != nil {
+		return nil, err
+	}
+	token := rand.Text()
+	var calls []*call
+	for from := 0; from < len(asks); from += acquireBatch {
+		calls = append(calls, c.acquireCall(token, life, asks[from:min(from+acquireBatch, len(asks))]))
+	}
+	err = c.run(ctx, pool, c.acquire, calls)
+	if err != nil && isBroken(err) && ctx.Err() == nil {
+		err = c.run(ctx, pool, c.acquire, calls)
+	}
+	if err = c.failure(ctx, err); err != nil {
+		return nil, err
+	}
+	grants := make([]backend.Grant, 0, len(asks))
+	for _, one := range calls {
+		list, err := one.cmd.Result()
+		if err == nil && len(list) != 1+len(one.args)-2 {
+			err = errors.New("the script's answer has another length")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("acquire leases: %w", err)
+		}
+		gen, _ := list[0].(string)
+		for _, item := range list[1:] {
+			grants = append(grants, grant(asks[len(grants)].Key, item, backend.Lease{Generation: gen, Token: token}))
+		}
+	}
+	return grants, nil
+}
+
+func (c *Client) acquireCall(token string, life time.Duration, asks []backend.Ask) *call {
+	one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds()}}
+	for _, a := range asks {
+		one.keys = append(one.keys, a.Key, c.leaseKey(a.Key))
+		how := "sha"[a.As : a.As+1]
+		if a.Refresh {
+			how = "SHA"[a.As : a.As+1]
+		}
+		one.args = append(one.args, how)
+	}
+	return one
+}
+
+// grant reads the script's answer for one key.
+func grant(key []byte, item any, lease backend.Lease) backend.Grant {
+	list, _ := item.([]any)
+	if len(list) == 0 {
+		return backend.Grant{Err: fmt.Errorf("acquire %.100q: the script's answer is no list", key)}
+	}
+	var value []byte
+	if len(list) > 1 {
+		switch v := list[1].(type) {
+		case string:
+			value = []byte(v)
+		case []any:
+			for i := 0; i+1 < len(v); i += 2 {
+				name, _ := v[i].(string)
+				text, _ := v[i+1].(string)
+				value = backend.AppendField(value, []byte(name), []byte(text))
+			}
+		}
+	}
+	switch kind, _ := list[0].(string); kind {
+	case "v", "h", "p":
+		return backend.Grant{State: backend.Present, Value: value}
+	case "n":
+		return backend.Grant{State: backend.Absent}
+	case "t":
+		return backend.Grant{State: backend.Taken, Value: value, Lease: lease}
+	case "b":
+		ms := int64(0)
+		if len(list) > 1 {
+			ms, _ = list[1].(int64)
+		}
+		return backend.Grant{State: backend.Busy, Left: time.Duration(max(ms, 0)) * time.Millisecond}
+	case "f":
+		return backend.Grant{State: backend.Free}
+	default:
+		return backend.Grant{State: backend.Present, Err: fmt.Errorf("get %.100q: %w", key, replyError(value))}
+	}
+}
+
+const (
+	settleBatch = 256     // entries of one script
+	settleBytes = 1 << 20 // and bytes of their values, about: 2 ms in Redis
+)
+
+// Settle implements [backend.Leaser] by one script for up to 256 entries and 1 MiB, all in one round trip. It is sent once only. Values over
+// backend.MaxInline are set beside, before the script, and renamed by it.
+func (c *Client) Settle(ctx context.Context, db int, entries []backend.Entry) (fits []bool, errs []error, err error) {
+	fits, errs = make([]bool, len(entries)), make([]error, len(entries))
+	if len(entries) == 0 {
+		return fits, errs, nil
+	}
+	pool, err := c.ready(db)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := c.newSettling(ctx)
+	for _, store := range []bool{true, false} { // values first: see leasescript.go
+		for i := range entries {
+			if storing(&entries[i]) == store {
+				s.add(i, &entries[i], errs)
+			}
+		}
+	}
+	if err := c.failure(ctx, c.run(ctx, pool, c.settle, s.calls, s.staged...)); err != nil {
+		return nil, nil, err
+	}
+	for n, one := range s.calls {
+		list, err := one.cmd.Result()
+		if err == nil && len(list) != len(s.at[n]) {
+			err = errors.New("the script's answer has another length")
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("settle leases: %w", err)
+		}
+		for k, item := range list {
+			i := s.at[n][k]
+			said, isError := item.(string)
+			number, _ := item.(int64)
+			fits[i] = isError || number == 1
+			if isError {
+				errs[i] = fmt.Errorf("fill %.100q: %w", entries[i].Key, s.cause(i, said))
+			}
+		}
+	}
+	return fits, errs, nil
+}
+
+func storing(e *backend.Entry) bool {
+	return e.Do == backend.StoreValue || e.Do == backend.RefreshValue
+}
+
+// settling gathers the calls of one Settle.
+type settling struct {
+	client *Client
+	ctx    context.Context //nolint:containedctx // of the one call that makes it
+	calls  []*call
+	at     [][]int // of each call, the entries
+	bytes  int     // of the last call
+	staged []goredis.Cmder
+	stages map[int]goredis.Cmder // by entry
+}
+
+func (c *Client) newSettling(ctx context.Context) *settling {
+	return &settling{client: c, ctx: ctx, stages: map[int]goredis.Cmder{}}
+}
+
+// cause is the error of an entry of which Redis said why it took no value.
+func (s *settling) cause(i int, said string) error {
+	if said != "LOST" {
+		return replyError(said)
+	}
+	if cmd := s.stages[i]; cmd != nil && cmd.Err() != nil {
+		return cmd.Err()
+	}
+	return errStageLost
+}
+
+// add puts an entry into the last call, or a new one. One that stores without a TTL is not sent, and has its error.
+func (s *settling) add(i int, e *backend.Entry, errs []error) {
+	if e.TTL <= 0 && storing(e) {
+		errs[i] = fmt.Errorf("fill %.100q: ttl %v is not above zero", e.Key, e.TTL)
+		return
+	}
+	last := len(s.calls) - 1
+	if last < 0 || len(s.at[last]) >= settleBatch || s.bytes+len(e.Value) > settleBytes {
+		s.calls = append(s.calls, &call{keys: []any{generationKey, sessionFilled}})
+		s.at = append(s.at, nil)
+		s.bytes = 0
+		last++
+	}
+	s.bytes += len(e.Value)
+	s.at[last] = append(s.at[last], i)
+	lease := s.client.leaseKey(e.Key)
+	t := term{op: endings[e.Do : e.Do+1], lease: e.Lease, area: e.Area, ttl: e.TTL, staged: lease}
+	if storing(e) && e.Track {
+		t.mark = string(markOf(e))
+	}
+	switch {
+	case !storing(e):
+	case e.Do == backend.RefreshValue:
+		sum := sha1.Sum(e.Seen) //nolint:gosec // as above
+		t.arg, t.values = hex.EncodeToString(sum[:]), []any{e.Value}
+	case e.Hash:
+		t.op = "h"
+		backend.EachField(e.Value, func(name, value []byte) { t.values = append(t.values, name, value) })
+	case len(e.Value) > backend.MaxInline:
+		t.op, t.arg, t.staged = "m", strconv.Itoa(len(e.Value)), s.client.stageName(e.Key)
+		cmd := goredis.NewStatusCmd(s.ctx, "set", t.staged, e.Value, "px", stageLife.Milliseconds())
+		s.staged = append(s.staged, cmd)
+		s.stages[i] = cmd
+	default:
+		t.values = []any{e.Value}
+	}
+	t.into(s.calls[last], e.Key, lease)
+}
+
+// endings are settleScript's names of backend.Ending, in its order.
+const endings = "sncfkr"
+
+// term is one entry as settleScript is given it.
+type term struct {
+	op     string
+	lease  backend.Lease
+	area   backend.Area
+	ttl    time.Duration
+	arg    string
+	mark   string
+	staged string
+	values []any
+}
+
+func (t *term) into(c *call, key []byte, lease string) {
+	ms := t.ttl.Milliseconds()
+	if t.ttl > 0 {
+		ms = max(ms, 1)
+	}
+	area := lease
+	if t.area.Since.Held() {
+		area = areaPrefix + t.area.Name
+	}
+	c.keys = append(c.keys, key, lease, t.staged, area)
+	c.args = append(c.args, t.op, t.lease.Generation, t.lease.Token, t.area.Since.Generation, t.area.Since.Token, max(ms, 0), t.arg, t.mark, len(t.values))
+	c.args = append(c.args, t.values...)
+}
+
+// Enter implements [backend.Leaser].
+func (c *Client) Enter(ctx context.Context, db int, area string) (backend.Lease, error) {
+	pool, err := c.ready(db)
+	if err != nil {
+		return backend.Lease{}, err
+	}
+	one := &call{keys: []any{generationKey, areaPrefix + area}, args: []any{rand.Text()}}
+	if err := c.failure(ctx, c.run(ctx, pool, c.enter, []*call{one})); err != nil {
+		return backend.Lease{}, err
+	}
+	list, err := one.cmd.Result()
+	if err == nil && len(list) != 2 {
+		err = errors.New("the script's answer has another length")
+	}
+	if err != nil {
+		return backend.Lease{}, fmt.Errorf("enter area %q: %w", area, err)
+	}
+	gen, _ := list[0].(string)
+	token, _ := list[1].(string)
+	return backend.Lease{Generation: gen, Token: token}, nil
+}
+
+// Drop implements [backend.Leaser] by one DEL.
+func (c *Client) Drop(ctx context.Context, db int, keys [][]byte, areas []string) error {
+	if len(keys)+len(areas) == 0 {
+		return nil
+	}
+	words := make([]any, 0, 1+len(keys)+len(areas))
+	words = append(words, "del")
+	for _, k := range keys {
+		words = append(words, c.leaseKey(k))
+	}
+	for _, a := range areas {
+		words = append(words, areaPrefix+a)
+	}
+	return c.drop(ctx, db, words)
+}
+
+// DropAll implements [backend.Leaser] by removing the generations.
+func (c *Client) DropAll(ctx context.Context, dbs []int) error {
+	for _, db := range dbs {
+		if err := c.drop(ctx, db, []any{"del", generationKey}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop removes hidden keys; on a connection that proves broken once more, which does no harm.
+func (c *Client) drop(ctx context.Context, db int, words []any) error {
+	pool, err := c.ready(db)
+	if err != nil {
+		return err
+	}
+	del := func() error {
+		cmd := goredis.NewIntCmd(ctx, words...)
+		if err := c.pipeline(ctx, pool, []goredis.Cmder{cmd}); err != nil {
+			return err
+		}
+		return cmd.Err()
+	}
+	err = del()
+	if err != nil && isBroken(err) && ctx.Err() == nil {
+		err = del()
+	}
+	if err = c.failure(ctx, err); err != nil {
+		return fmt.Errorf("drop leases: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package redis
+
+// What the keys of leases hold, and the two scripts that are the whole of the protocol (package backend, Leaser, says what each does as one
+// step; the numbered argument is in ARCHITECTURE.md).
+//
+//	__forebay:generation    G, a name that is never used twice: the token of the Acquire that found none
+//	__forebay:area:<name>   "A<generation> <token>"
+//	__forebay:lease:{…}     "L<generation> <token>", or "N<generation>" for a row that is absent; with a time to live
+//
+// To raise the generation is to remove it: the next Acquire makes another. So one that is evicted, or flushed, was raised, and no old one can come back,
+// as a counter's could.
+//
+// A Redis that is full refuses what enlarges it, unless the script has written something before: so leases, of 100 bytes, remove first and are
+// always given, and values come first in their script and are refused. After the first refusal the script itself refuses the others, since by
+// then it has written.
+
+// acquireScript. KEYS: the generation, then a key and its lease key each. ARGV: token, life in milliseconds (0: look only), then of each key how it is
+// asked for: s, h or a as a string, a hash or anything, in upper case to refresh. It returns the generation, then of each key one of
+// {'v',string} {'h',fields} {'p'} present, {'n'} absent, {'b',milliseconds} busy, {'t'[,string]} taken, {'f'} free, {'x',error}.
+const acquireScript = `
+local gen, token, life = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2])
+if not gen and life > 0 then
+	gen = token
+	redis.call('DEL', KEYS[1])
+	redis.call('SET', KEYS[1], gen)
+end
+gen = gen or ''
+local function look(key, how)
+	local read = 'EXISTS'
+	if how == 's' then read = 'STRLEN' elseif how == 'h' then read = 'HLEN' end
+	local n = redis.pcall(read, key)
+	if type(n) == 'table' then return {'x', n.err} end
+	if how == 's' then
+		if n > 262144 then return {'p'} end
+		local v = redis.call('GET', key)
+		return v and {'v', v}
+	end
+	if n == 0 then return false end
+	if how == 'a' or n > 512 then return {'p'} end
+	return {'h', redis.call('HGETALL', key)}
+end
+local out = {gen}
+for i = 1, (#KEYS - 1) / 2 do
+	local key, lease, how = KEYS[2 * i], KEYS[2 * i + 1], ARGV[2 + i]
+	local refresh = how == string.upper(how)
+	local r = look(key, string.lower(how))
+	if not r or refresh and r[1] ~= 'x' then
+		local held, mine = redis.call('GET', lease), 'L' .. gen .. ' ' .. token
+		if gen ~= '' and held == 'N' .. gen and not r then
+			r = {'n'}
+		elseif gen ~= '' and held and held ~= mine and string.sub(held, 1, #gen + 2) == 'L' .. gen .. ' ' then
+			r = {'b', redis.call('PTTL', lease)}
+		elseif life == 0 then
+			r = r or {'f'}
+		else
+			redis.call('DEL', lease)
+			redis.call('SET', lease, mine, 'PX', life)
+			r = {'t', r and r[2]}
+		end
+	end
+	out[i + 1] = r
+end
+return out
+`
+
+// enterScript. KEYS: the generation, an area. ARGV: a token. It returns the area's generation and token.
+const enterScript = `
+local gen = redis.call('GET', KEYS[1])
+if not gen then
+	gen = ARGV[1]
+	redis.call('DEL', KEYS[1])
+	redis.call('SET', KEYS[1], gen)
+end
+local held = redis.call('GET', KEYS[2])
+if held and string.sub(held, 1, #gen + 2) == 'A' .. gen .. ' ' then return {gen, string.sub(held, #gen + 3)} end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[2], 'A' .. gen .. ' ' .. ARGV[1])
+return {gen, ARGV[1]}
+`
+
+// settleScript. KEYS: the generation, the index of fills, then of each entry its key, its lease key, its staged value and its area (the lease key again for
+// none). ARGV of each entry: what is to be done, generation and token of its lease, of its area (” for none), TTL, argument, mark, how many values, the values. Of each it returns 1 if it fitted, 0 if not, or what
+// Redis said to the value of one that fitted.
+//
+//	s  store a string       h  store a hash (fields)       m  rename the staged value, which has argument bytes
+//	r  refresh a string, of which the present one has the SHA-1 argument
+//	n  mark as absent       c  check       f  give up       k  keep
+//
+// A value of at most MaxInline bytes goes through Lua; a 47 MB one would stop Redis for 100 ms. The mark of what was stored is set in the same step, so that
+// a refused fill has none, and what is stored without one has no older one: ” is none.
+const settleScript = `
+local gen = redis.call('GET', KEYS[1])
+local full, a, out = false, 1, {}
+for i = 1, (#KEYS - 2) / 4 do
+	local key, lease, staged, area = KEYS[4 * i - 1], KEYS[4 * i], KEYS[4 * i + 1], KEYS[4 * i + 2]
+	local op, g, token, since, within = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
+	local ttl, arg, mark, n = ARGV[a + 5], ARGV[a + 6], ARGV[a + 7], tonumber(ARGV[a + 8])
+	local v = a + 9
+	a = v + n
+	local own = token ~= '' and redis.call('GET', lease) == 'L' .. g .. ' ' .. token
+	local fits, stored, err = own and gen == g, false, false
+	if within ~= '' then
+		fits = (fits or token == '') and gen == since and redis.call('GET', area) == 'A' .. since .. ' ' .. within
+	end
+	if op == 'r' then
+		fits = fits and redis.call('TYPE', key).ok == 'string' and redis.sha1hex(redis.call('GET', key)) == arg
+	elseif op ~= 'f' and op ~= 'k' then
+		fits = fits and redis.call('EXISTS', key) == 0
+	elseif op == 'f' then
+		fits = own
+	end
+	if fits and full and (op == 's' or op == 'h' or op == 'r' or op == 'm') then
+		err = full
+	elseif fits and (op == 's' or op == 'r') then
+		stored = redis.pcall('SET', key, ARGV[v], 'PX', ttl)
+	elseif fits and op == 'h' then
+		for f = v, v + n - 1, 1000 do
+			stored = redis.pcall('HSET', key, unpack(ARGV, f, math.min(f + 999, v + n - 1)))
+			if type(stored) == 'table' and stored.err then break end
+		end
+		if type(stored) ~= 'table' then redis.call('PEXPIRE', key, ttl) end
+	elseif fits and op == 'm' then
+		if redis.call('STRLEN', staged) == tonumber(arg) then
+			stored = redis.pcall('RENAME', staged, key)
+			redis.call('PEXPIRE', key, ttl)
+		else
+			err = 'LOST'
+		end
+	end
+	if type(stored) == 'table' and stored.err then
+		err = stored.err
+		if string.find(err, 'OOM', 1, true) then full = err end
+	elseif stored and mark == '' then
+		redis.call('HDEL', KEYS[2], key)
+	elseif stored then
+		redis.pcall('HSET', KEYS[2], key, mark)
+	end
+	if op == 'm' and (err or not stored) then redis.call('UNLINK', staged) end
+	if op == 'k' then
+		if fits then redis.call('PEXPIRE', lease, ttl) end
+	elseif op == 'n' and fits and ttl ~= '0' then
+		redis.call('SET', lease, 'N' .. g, 'PX', ttl)
+	elseif own then
+		redis.call('DEL', lease)
+	end
+	out[i] = err or (fits and 1 or 0)
+end
+return out
+`
