@@ -158,19 +158,23 @@ type overwriting struct {
 	addr string
 }
 
-func (o *overwriting) Fill(_ context.Context, _ int, entries []backend.Entry) (stored []bool, errs []error, err error) {
+func (o *overwriting) Settle(_ context.Context, _ int, entries []backend.Entry) (fits []bool, errs []error, err error) {
 	conn, err := linear.Dial(o.addr)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer conn.Close()
+	fits, errs = make([]bool, len(entries)), make([]error, len(entries))
 	for i := range entries {
+		fits[i] = true
+		if entries[i].Do != backend.StoreValue {
+			continue
+		}
 		if _, err := ask(conn, "SET", string(entries[i].Key), string(entries[i].Value), "PX", "3600000"); err != nil {
 			return nil, nil, err
 		}
-		stored = append(stored, true)
 	}
-	return stored, make([]error, len(entries)), nil
+	return fits, errs, nil
 }
 
 // Fills that overwrite what another process's client has written are seen.
