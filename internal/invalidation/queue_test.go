@@ -91,7 +91,7 @@ func (s *store) left() (list []string) {
 type fences struct{}
 
 func (fences) Fence(int, ...[]byte) {}
-func (fences) FenceAll(int)      {}
+func (fences) FenceAll(int)         {}
 
 func table(t *testing.T) *route.Table {
 	t.Helper()
