@@ -67,7 +67,7 @@ func TestGetManyIsOfOneMoment(t *testing.T) {
 	defer c.Close()
 	a, b := []byte("a"), []byte("b")
 	keys := [][]byte{a} // with many between the two, to take time
-	for i := range 500 {
+	for i := range 2000 {
 		key := []byte(fmt.Sprint("between", i))
 		keys = append(keys, key)
 		for range 2 {
@@ -102,12 +102,12 @@ func TestGetManyIsOfOneMoment(t *testing.T) {
 		version.Add(1)
 		c.Unfence(0, a)
 		c.Unfence(0, b)
-		for range 20 {
+		for range 5 {
 			runtime.Gosched()
 		}
 	})
 	var m near.Many
-	for hits := 0; hits < 50 && !t.Failed(); {
+	for hits := 0; hits < 100 && !t.Failed(); {
 		if !c.GetMany(0, keys, 1<<20, &m) {
 			runtime.Gosched()
 			continue
