@@ -68,9 +68,6 @@ func TestConfigurationsLoad(t *testing.T) {
 			t.Errorf("%s\n%v", block[1], err)
 			continue
 		}
-		if lines := c.Unsupported(); len(lines) > 0 {
-			t.Errorf("%s\n%q", block[1], lines)
-		}
 		if _, err := route.Compile(c.Specs()); err != nil {
 			t.Errorf("%s\n%v", block[1], err)
 		}

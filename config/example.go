@@ -45,6 +45,7 @@ const exampleRoutes = `routes:
 #    key: "mnist:{split:train|test}:images"
 #    object: {dataset: mnist, name: "{split}-images"}
 #    ttl: 6h
+#    absent_ttl: 1s
 #    after_use: keep
 #  - name: user-features
 #    key: "user:{id:int}:features"

@@ -159,7 +159,7 @@ func (c *Config) otherFields() []field {
 		{"admission.max_bytes", "With stable: Redis's memory, where it has no maxmemory or a higher one. 0 is maxmemory.", size{&c.Admission.MaxBytes, 1 << 20, 1 << 46, true}},
 		{"defaults.ttl", "How long a filled value lives in Redis.", span{&d.TTL, time.Millisecond, MaxTTL, false}},
 		{"defaults.jitter", "Part of the TTL by which each value's is shortened at random, so that values filled together do not expire together.", share{&d.Jitter, 0, 0.5}},
-		{"defaults.absent_ttl", "How long a row that does not exist is remembered, so that it is not asked for again." + notServed, span{&d.AbsentTTL, time.Millisecond, time.Hour, true}},
+		{"defaults.absent_ttl", "How long a row that does not exist is remembered, so that it is not asked for again. A client's write of the key ends that.", span{&d.AbsentTTL, time.Millisecond, time.Hour, true}},
 		{"budget", "The most that one request may take, its load included. Keep it below your clients' socket timeout (redis-py 8: 5 s).", span{&c.Budget, 10 * time.Millisecond, time.Minute, false}},
 		{"sessions.grace", "From a session's last connection closed to its end, at least 3s; data loaders reconnect between epochs. Then what was filled for it, and no other session uses, is removed.", span{&c.Sessions.Grace, time.Second, day, true}},
 		{"log.level", "The least severe level that is written.", choice{&c.Log.Level, []string{"debug", "info", "warn", "error"}}},

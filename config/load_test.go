@@ -45,9 +45,6 @@ func TestContractsExampleLoads(t *testing.T) {
 		c.Events.Kafka.Topic != "forebay.events" || c.Source.Cassandra.Keyspace != "ml" {
 		t.Errorf("loaded %+v", c)
 	}
-	if got := c.Unsupported(); len(got) != 1 || !strings.Contains(got[0], "contract.yaml:10: defaults.absent_ttl: ") {
-		t.Errorf("unsupported:\n%s", strings.Join(got, "\n"))
-	}
 }
 
 func TestLaterPlacesWin(t *testing.T) {

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type Route struct {
 	// Validate is what its values must be; nil: anything.
 	Validate *Validate
 	TTL      time.Duration // 0 takes Defaults.TTL
+	// AbsentTTL is how long an absent row is remembered; where it is not given, Defaults.AbsentTTL.
+	AbsentTTL time.Duration
 	// Sliding makes each read extend the TTL.
 	Sliding bool
 	// AfterUse is AfterUseKeep, "" for the same, or AfterUseExpire: a value is given back to Redis soon after a hit.
@@ -120,6 +123,7 @@ func (r *Route) fields(path string) []field {
 		{path + ".value", "Column that is the value, its bytes as stored.", text{&r.Value, wantColumn, printable}},
 		{path + ".hash", "Instead of value: columns that are the fields of a hash.", list{&r.Hash, wantColumn, column}},
 		{path + ".ttl", "How long a filled value lives in Redis. Default defaults.ttl. {after: 15m, sliding: true} extends it at each read.", span{&r.TTL, time.Millisecond, MaxTTL, false}},
+		{path + ".absent_ttl", "How long a row that does not exist is remembered. Default defaults.absent_ttl.", span{&r.AbsentTTL, time.Millisecond, time.Hour, true}},
 		{path + ".after_use", "What becomes of a value after a hit: keep, the default, or expire, which removes it soon, unless a client has written it. For data that is read once.", text{&r.AfterUse, wantAfterUse, afterUse}},
 		{path + ".read_ahead", "What a miss loads beside its row: nothing (off, the default), or the rest of its partition (partition), in one query, for data that is read as a whole. Each part of the key must stand alone in where, so that rows tell their keys.", text{&r.ReadAhead, wantReadAhead, readAhead}},
 		{path + ".read_ahead_bytes", "The most bytes of one partition that are read ahead, at most 16,384 rows. Default 8MiB.", size{&r.ReadAheadBytes, 64 << 10, 256 << 20, true}},
@@ -134,7 +138,7 @@ func (c *Config) Specs() []route.Spec {
 		s := route.Spec{
 			Name: r.Name, Key: r.Key, DB: r.DB,
 			Table: r.Table, Where: r.Where, CQL: r.CQL, Value: r.Value, Encode: r.Encode, Hash: r.Hash,
-			TTL: c.ttl(r), Jitter: c.Defaults.Jitter, Sliding: r.Sliding,
+			TTL: c.ttl(r), Jitter: c.Defaults.Jitter, Sliding: r.Sliding, AbsentTTL: c.absentTTL(i),
 		}
 		if r.Object != nil {
 			s.Object = &route.ObjectSpec{Dataset: r.Object.Dataset, Name: r.Object.Name}
@@ -149,6 +153,14 @@ func (c *Config) Specs() []route.Spec {
 		specs = append(specs, s)
 	}
 	return specs
+}
+
+// absentTTL is the route's own or the default.
+func (c *Config) absentTTL(i int) time.Duration {
+	if c.Given(fmt.Sprintf("routes[%d].absent_ttl", i)) {
+		return c.Routes[i].AbsentTTL
+	}
+	return c.Defaults.AbsentTTL
 }
 
 // ttl is the route's own TTL or the default.

@@ -24,7 +24,7 @@ func TestSpecsOfTheContractsExample(t *testing.T) {
 				{Column: "shard", Expr: "{idx / 1024}"},
 				{Column: "idx", Expr: "{idx}"},
 			},
-			TTL: time.Hour, Jitter: 0.1,
+			TTL: time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second,
 		},
 		{
 			Name: "mnist-pickled", Key: "mnist:{split:train|test}:{idx:int}:sample", Table: "images",
@@ -32,19 +32,19 @@ func TestSpecsOfTheContractsExample(t *testing.T) {
 			Encode: &route.Encode{Format: "pickle", Fields: []route.Field{
 				{Name: "image", Column: "pixels", DType: "uint8", Shape: []int{28, 28}}, {Name: "label", Column: "label"},
 			}},
-			TTL: time.Hour, Jitter: 0.1,
+			TTL: time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second,
 		},
 		{
-			Name: "mnist-whole", Key: "mnist:{split:train|test}:images", TTL: 6 * time.Hour, Jitter: 0.1,
+			Name: "mnist-whole", Key: "mnist:{split:train|test}:images", TTL: 6 * time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second,
 			Object: &route.ObjectSpec{Dataset: "mnist", Name: "{split}-images"},
 		},
 		{
-			Name: "user-features", Key: "user:{id:int}:features", Table: "features.users", TTL: 15 * time.Minute, Jitter: 0.1, Sliding: true,
+			Name: "user-features", Key: "user:{id:int}:features", Table: "features.users", TTL: 15 * time.Minute, Jitter: 0.1, AbsentTTL: 5 * time.Second, Sliding: true,
 			Where: []route.Bind{{Column: "user_id", Expr: "{id}"}}, Hash: []string{"age", "country", "embedding"},
 		},
 		{
 			Name: "images", Key: "img:{id:uuid}", Table: "media.images", Value: "jpeg",
-			Where: []route.Bind{{Column: "id", Expr: "{id}"}}, TTL: time.Hour, Jitter: 0.1,
+			Where: []route.Bind{{Column: "id", Expr: "{id}"}}, TTL: time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second,
 		},
 	}
 	if got := c.Specs(); !reflect.DeepEqual(got, want) {
@@ -83,6 +83,8 @@ func TestRouteForms(t *testing.T) {
 		}},
 		"ttl":         {where + "value: v\nttl: 1d12h", route.Spec{Value: "v", TTL: 36 * time.Hour}},
 		"ttl after":   {where + "value: v\nttl: {after: 5s}", route.Spec{Value: "v", TTL: 5 * time.Second}},
+		"absent_ttl":  {where + "value: v\nabsent_ttl: 2s", route.Spec{Value: "v", AbsentTTL: 2 * time.Second}},
+		"no markers":  {where + "value: v\nabsent_ttl: 0", route.Spec{Value: "v"}},
 		"ttl sliding": {where + "value: v\nttl: {sliding: true}", route.Spec{Value: "v", Sliding: true}},
 	}
 	for name, tt := range tests {
@@ -94,6 +96,9 @@ func TestRouteForms(t *testing.T) {
 			}
 			if want.TTL == 0 {
 				want.TTL = time.Minute
+			}
+			if !strings.Contains(tt.lines, "absent_ttl") {
+				want.AbsentTTL = 5 * time.Second
 			}
 			c := loaded(t, "defaults: {ttl: 1m, jitter: 20%}\n"+oneRoute(tt.lines), nil, nil)
 			if got := c.Specs(); len(got) != 1 || !reflect.DeepEqual(got[0], want) {

@@ -103,6 +103,9 @@ func (c *Config) showRoute(w *outline, i int) {
 		ttl = "{after: " + ttl + ", sliding: true}"
 	}
 	put("ttl", ttl, from)
+	if c.Given(path + ".absent_ttl") {
+		put("absent_ttl", span{p: &r.AbsentTTL}.show(), "")
+	}
 	if r.AfterUse != "" {
 		put("after_use", r.AfterUse, "")
 	}

@@ -74,7 +74,7 @@ func (v *validator) shaped(path string) bool {
 			continue
 		}
 		switch key, _, _ = strings.Cut(key, "."); key {
-		case "name", "key", "db", "ttl", "after_use", "read_ahead", "read_ahead_bytes", "validate":
+		case "name", "key", "db", "ttl", "absent_ttl", "after_use", "read_ahead", "read_ahead_bytes", "validate":
 		default:
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"forebay/backend"
 )
@@ -16,17 +17,18 @@ type lookedAt struct {
 	sets, clears int // how many looks still
 }
 
-func (l *lookedAt) Get(ctx context.Context, db int, keys [][]byte) ([][]byte, []error, error) {
+func (l *lookedAt) Acquire(ctx context.Context, db int, life time.Duration, asks []backend.Ask) ([]backend.Grant, error) {
+	key := string(asks[0].Key)
 	if l.sets > 0 {
 		l.sets--
-		l.f.redis.Do(l.t, "SET", string(keys[0]), "come")
+		l.f.redis.Do(l.t, "SET", key, "come")
 	}
-	values, errs, err := l.Store.Get(ctx, db, keys)
+	grants, err := l.Store.Acquire(ctx, db, life, asks)
 	if l.clears > 0 {
 		l.clears--
-		l.f.redis.Do(l.t, "DEL", string(keys[0]))
+		l.f.redis.Do(l.t, "DEL", key)
 	}
-	return values, errs, err
+	return grants, err
 }
 
 // 1. Redis answers a GETDEL with nil. 2. Another sets the key. 3. The look of the load finds its value: it must be taken, or not be given.

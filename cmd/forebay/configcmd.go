@@ -51,9 +51,6 @@ func (cmd configCheck) Run(c *console) error {
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(c.err, "forebay: warning:", w)
 	}
-	for _, line := range withoutEffect(cfg) {
-		fmt.Fprintln(c.err, "forebay: warning:", line)
-	}
 	routes, err := compile(cfg)
 	if err != nil {
 		return err
@@ -74,7 +71,7 @@ func compile(cfg *config.Config) (*route.Table, error) {
 	if len(specs) == 0 && cfg.Source.Embedded {
 		specs = embedded.DefaultRoutes()
 		for i := range specs {
-			specs[i].TTL, specs[i].Jitter = cfg.Defaults.TTL, cfg.Defaults.Jitter
+			specs[i].TTL, specs[i].Jitter, specs[i].AbsentTTL = cfg.Defaults.TTL, cfg.Defaults.Jitter, cfg.Defaults.AbsentTTL
 		}
 	}
 	table, err := route.Compile(specs)
@@ -83,9 +80,6 @@ func compile(cfg *config.Config) (*route.Table, error) {
 	}
 	return table, nil
 }
-
-// withoutEffect lists what the configuration asks for, this version does not do and a start does not depend on.
-func withoutEffect(cfg *config.Config) []string { return cfg.Unsupported() }
 
 // connect asks the servers that the configuration names.
 func connect(c *console, cfg *config.Config, routes *route.Table) error {

@@ -86,7 +86,7 @@ const followEvery = time.Second
 func (n *node) follow(ctx context.Context) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	var coalesced, lost int64
+	var coalesced, fleet, lost int64
 	for i := 0; ; i++ {
 		if i%5 == 0 {
 			n.askBackends(ctx)
@@ -96,6 +96,10 @@ func (n *node) follow(ctx context.Context) {
 		if now := n.engine.Coalesced(); now > coalesced {
 			n.metrics.Coalesced(metric.Process, int(now-coalesced))
 			coalesced = now
+		}
+		if now := n.engine.CoalescedFleet(); now > fleet {
+			n.metrics.Coalesced(metric.Fleet, int(now-fleet))
+			fleet = now
 		}
 		if now := n.lostInSinks(); now > lost {
 			n.metrics.Lost(int(now - lost))

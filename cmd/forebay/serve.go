@@ -83,7 +83,7 @@ func (cmd serveCmd) Run(c *console) (err error) {
 	n := &node{
 		cmd: cmd, cfg: cfg, log: newLogger(c.err, cfg.Log), began: time.Now(), broken: make(chan error, 2), ready: make(chan struct{}),
 	}
-	for _, w := range append(cfg.Warnings, withoutEffect(cfg)...) {
+	for _, w := range cfg.Warnings {
 		n.log.Warn("configuration", "problem", w)
 	}
 	defer func() {
