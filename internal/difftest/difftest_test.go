@@ -22,7 +22,7 @@ const seeds = 25
 func TestRandomStreams(t *testing.T) {
 	for _, rows := range []string{difftest.NoRows, difftest.RowsPresent, difftest.RowsAbsent} {
 		t.Run("rows "+rows, func(t *testing.T) {
-			f := start(t)
+			f := start(t, rows != difftest.NoRows)
 			from, until := testkit.Soak()
 			steps := 0
 			seed := from
@@ -34,7 +34,10 @@ func TestRandomStreams(t *testing.T) {
 					report(t, f, s, d)
 				}
 			}
-			t.Logf("seeds %d to %d, %d commands", from, seed-1, steps)
+			t.Logf("seeds %d to %d, %d commands, %d near hits", from, seed-1, steps, f.near.Stats().Hits)
+			if rows == difftest.RowsAbsent && f.near.Stats().Hits == 0 {
+				t.Error("nothing was answered from the near copy")
+			}
 		})
 	}
 }
@@ -63,7 +66,7 @@ func report(t *testing.T, f *front, s *difftest.Stream, d *difftest.Difference) 
 
 // Streams that once showed a difference show none now.
 func TestFound(t *testing.T) {
-	f := start(t)
+	f := start(t, true)
 	names, err := filepath.Glob("testdata/*.stream")
 	must(t, err)
 	if len(names) == 0 {

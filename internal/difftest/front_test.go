@@ -18,6 +18,7 @@ import (
 	"forebay/internal/difftest"
 	"forebay/internal/event"
 	"forebay/internal/metric"
+	"forebay/internal/near"
 	"forebay/internal/route"
 	"forebay/internal/testkit"
 	"forebay/proxy"
@@ -89,9 +90,10 @@ type front struct {
 	addr          string
 	behind, plain *testkit.RedisServer
 	server        *proxy.Server
+	near          *near.Cache // nil: none
 }
 
-func start(t testing.TB) *front {
+func start(t testing.TB, withNear bool) *front {
 	t.Helper()
 	f := &front{behind: testkit.Redis(t), plain: testkit.Redis(t)}
 	store := redis.Open(redis.Options{Network: "tcp", Addr: f.behind.Addr, Timeout: time.Second})
@@ -110,9 +112,12 @@ func start(t testing.TB) *front {
 		Store: store, Source: rows{}, Routes: routes, Record: events.Record,
 		Budget: 10 * time.Second, StoreBudget: 5 * time.Second, Loads: 64,
 	})
+	if withNear {
+		f.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: store.Tracker([]string{"t:"}), Now: wire.Now})
+	}
 	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: f.behind.Addr})
 	f.server, err = proxy.New(proxy.Options{
-		Pool: pool, Engine: engine, Routes: routes, Store: store, Events: events, Commands: metrics.Commands(),
+		Pool: pool, Engine: engine, Near: f.near, Routes: routes, Store: store, Events: events, Commands: metrics.Commands(),
 		Limits: proxy.DefaultLimits(), Budget: 3 * time.Second, StoreBudget: 5 * time.Second,
 		MayRead: func(user, _ string) bool { return user == "" },
 	})
@@ -129,6 +134,9 @@ func start(t testing.TB) *front {
 			t.Error(err)
 		}
 		must(t, <-served)
+		if f.near != nil {
+			f.near.Close()
+		}
 		engine.Close()
 		pool.Close()
 		must(t, events.Close(context.Background()))
@@ -145,6 +153,9 @@ func (f *front) play(t testing.TB, s *difftest.Stream) *difftest.Difference {
 		r.Do(t, "FLUSHALL")
 		r.Do(t, "SCRIPT", "FLUSH")
 		r.Do(t, "FUNCTION", "FLUSH")
+	}
+	if f.near != nil { // Redis tells of the flush in its own time
+		eventually(t, "nothing is near", func() bool { return f.near.Stats().Entries == 0 })
 	}
 	straight := s
 	if s.Rows != difftest.NoRows {

@@ -29,6 +29,10 @@ func Refilled(s *Stream, row func(key string) [][]string) *Stream {
 			continue
 		case "del", "unlink":
 			owed[c] = append(owed[c], st.Words[1:]...)
+		case "hdel": // with its last field a hash goes too
+			if len(st.Words) > 2 {
+				owed[c] = append(owed[c], st.Words[1])
+			}
 		case "getdel":
 			if len(st.Words) == 2 {
 				owed[c] = append(owed[c], st.Words[1])
