@@ -35,7 +35,7 @@ func (s *session) subscribed(cmd *command, frame []byte, args [][]byte) {
 func (s *session) relay(cmd *command, frame []byte, args [][]byte) {
 	s.drain()
 	s.await(func() bool { return s.fifo.empty() })
-	if s.name != "" { // Redis itself will be asked for it from now on
+	if s.name != "" && cmd.class != exec { // (before EXEC it would be queued) Redis itself will be asked for it from now on
 		s.fifo.orphans++ // its reply is nobody's
 		s.batch, s.batchN = appendCommand(nil, [][]byte{[]byte("CLIENT"), []byte("SETNAME"), []byte(s.name)}), 1
 		s.owed++
