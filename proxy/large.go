@@ -27,6 +27,10 @@ func (s *session) large() {
 		s.framer.whole = true
 		return
 	}
+	if s.mute == mutesNext {
+		s.mute = mutesThis
+		defer func() { s.mute = loud }()
+	}
 	if cmd.writes {
 		known := *cmd
 		if known.firstKey == 0 || known.lastKey != known.firstKey || len(args) <= known.firstKey {

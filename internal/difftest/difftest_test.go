@@ -58,8 +58,11 @@ func report(t *testing.T, f *front, s *difftest.Stream, d *difftest.Difference) 
 		t.Fatalf("the difference does not come each time; TEST_SEED=%d plays the stream again", s.Seed)
 	}
 	text := small.String()
-	if len(text) > 4000 {
-		text = fmt.Sprintf("%d steps: TEST_SEED=%d plays it again", len(small.Steps), s.Seed)
+	if len(text) > 4000 { // of large values the beginning is shown
+		text = fmt.Sprintf("%d steps, TEST_SEED=%d plays it again:\n", len(small.Steps), s.Seed)
+		for _, st := range small.Steps[:min(40, len(small.Steps))] {
+			text += fmt.Sprintf("%.150s\n", st)
+		}
 	}
 	t.Fatalf("%s\nkeep this in testdata:\n%s", d, text)
 }

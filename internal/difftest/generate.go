@@ -100,8 +100,10 @@ func (a *author) finish(words []string) Step {
 	}
 	switch name {
 	case "multi":
-		a.inTx = true
-	case "exec", "discard", "reset":
+		a.inTx = a.inTx || len(words) == 1
+	case "discard", "reset":
+		a.inTx = a.inTx && len(words) > 1
+	case "exec": // a wrong one discards
 		a.inTx = false
 	}
 	switch a.rng.IntN(12) {
