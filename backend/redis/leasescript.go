@@ -1,7 +1,7 @@
 package redis
 
 // What the keys of leases hold, and the two scripts that are the whole of the protocol (package backend, Leaser, says what each does as one
-// step; the numbered argument is in ARCHITECTURE.md).
+// step; the numbered argument is in internal/cache/lease.go).
 //
 //	__forebay:generation    G, a name that is never used twice: the token of the Acquire that found none
 //	__forebay:area:<name>   "A<generation> <token>"
