@@ -31,7 +31,9 @@ func TestStoreOnRedisBySocket(t *testing.T) {
 
 func TestStoreOnMiniredis(t *testing.T) {
 	m := miniredis.RunT(t)
-	c := open(t, "tcp", m.Addr())
+	// Its scripts are slow, and slower still under the race detector.
+	c := redis.Open(redis.Options{Network: "tcp", Addr: m.Addr(), Timeout: 20 * time.Second, Log: testkit.Log(t)})
+	t.Cleanup(c.Close)
 	testkit.Soon(t, "redis is up", c.Up)
 	storetest.Run(t, storetest.Target{Store: c, Network: "tcp", Addr: m.Addr(), Pass: m.FastForward})
 }

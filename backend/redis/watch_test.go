@@ -13,7 +13,6 @@ import (
 
 	"forebay/backend"
 	"forebay/backend/redis"
-	"forebay/backend/redis/storetest"
 	"forebay/internal/event"
 	"forebay/internal/testkit"
 )
@@ -97,17 +96,21 @@ func TestEvictionsUnderLoadAreAllHeardAndComparedWithoutError(t *testing.T) {
 	w := c.Watch(t.Context(), redis.WatchOptions{Record: r.record, Every: time.Millisecond})
 	t.Cleanup(w.Close)
 	testkit.Soon(t, "healthy", healthy(w))
-	value := []byte(strings.Repeat("v", 4000))
+	value := strings.Repeat("v", 4000)
+	direct := s.Client()
+	defer direct.Close()
 	for i := range 100 {
-		var entries []backend.Entry
-		for j := range 50 {
-			entries = append(entries, backend.Entry{Key: fmt.Appendf(nil, "k:%d:%d", i, j), Value: value, TTL: time.Millisecond * time.Duration(5+j*10)})
-		}
-		if _, _, err := storetest.Fill(t.Context(), c, 0, entries); err != nil {
+		_, err := direct.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
+			for j := range 50 {
+				p.Do(t.Context(), "set", fmt.Sprintf("k:%d:%d", i, j), value, "px", 5+j*10)
+			}
+			return nil
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	testkit.Soon(t, "all are gone but the generation of leases", func() bool { return s.Do(t, "dbsize") == int64(1) })
+	testkit.Soon(t, "all are gone", func() bool { return s.Do(t, "dbsize") == int64(0) })
 	heard := func() int { return len(r.all(event.Evict, event.Expired)) + len(r.all(event.Evict, event.Evicted)) }
 	testkit.Soon(t, "each key is heard of", func() bool { return heard() == 5000 })
 	if n := len(r.all(event.Evict, event.Evicted)); n < 1000 {

@@ -120,7 +120,7 @@ func TestServeReadsThrough(t *testing.T) {
 	}
 	for _, want := range []string{
 		"# Forebay\r\n", "forebay_version:dev\r\n", "forebay_hits:1\r\n", "forebay_misses:2\r\n",
-		"forebay_connected_clients:1\r\n", "forebay_routes:2\r\n", "forebay_source_up:1\r\n", "forebay_kafka_up:0\r\n",
+		"forebay_connected_clients:1\r\n", "forebay_routes:3\r\n", "forebay_source_up:1\r\n", "forebay_kafka_up:0\r\n",
 	} {
 		if !strings.Contains(info, want) {
 			t.Errorf("INFO lacks %q:\n%s", want, info)

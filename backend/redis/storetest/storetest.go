@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -195,7 +196,9 @@ func getMany(t *testing.T, s *suite) {
 			entries = append(entries, entry(k, "v"+strconv.Itoa(i), time.Minute))
 		}
 	}
-	s.fill(t, 0, entries...)
+	for part := range slices.Chunk(entries, 500) {
+		s.fill(t, 0, part...)
+	}
 	for i, v := range s.get(t, 0, keys...) {
 		if i%3 == 0 && v != nil || i%3 > 0 && string(v) != "v"+strconv.Itoa(i) {
 			t.Fatalf("value %d is %q", i, v)
