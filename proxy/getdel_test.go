@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,18 +15,16 @@ type lookedAt struct {
 	backend.Store
 	t            *testing.T
 	f            *front
-	sets, clears int // how many looks still
+	sets, clears atomic.Int64 // how many looks still
 }
 
 func (l *lookedAt) Acquire(ctx context.Context, db int, life time.Duration, asks []backend.Ask) ([]backend.Grant, error) {
 	key := string(asks[0].Key)
-	if l.sets > 0 {
-		l.sets--
+	if l.sets.Add(-1) >= 0 {
 		l.f.redis.Do(l.t, "SET", key, "come")
 	}
 	grants, err := l.Store.Acquire(ctx, db, life, asks)
-	if l.clears > 0 {
-		l.clears--
+	if l.clears.Add(-1) >= 0 {
 		l.f.redis.Do(l.t, "DEL", key)
 	}
 	return grants, err
@@ -41,7 +40,7 @@ func TestGetDelTakesWhatHasCome(t *testing.T) {
 	contended := "-SOURCETIMEOUT key was written each time it was loaded; try again\r\n"
 	tests := []struct {
 		name         string
-		sets, clears int
+		sets, clears int64
 		want         string
 	}{
 		{"nothing has come", 0, 0, bulk("value-%d")},
@@ -52,7 +51,8 @@ func TestGetDelTakesWhatHasCome(t *testing.T) {
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			l.sets, l.clears = tt.sets, tt.clears
+			l.sets.Store(tt.sets)
+			l.clears.Store(tt.clears)
 			key := fmt.Sprint("t:", i)
 			c := dial(t, f.addr)
 			c.send(frames("GETDEL "+key, "EXISTS "+key, "GET "+key))
@@ -63,7 +63,8 @@ func TestGetDelTakesWhatHasCome(t *testing.T) {
 			if got := c.reply(); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
-			l.sets, l.clears = 0, 0
+			l.sets.Store(0)
+			l.clears.Store(0)
 			if got := c.reply(); got != ":0\r\n" {
 				t.Errorf("EXISTS behind it: %q", got)
 			}
