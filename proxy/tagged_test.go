@@ -123,12 +123,12 @@ func (c *tagger) life(until time.Time) {
 		return
 	}
 	defer nc.Close()
-	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
 	r := &reader{bufio.NewReader(nc)}
 	for range 1 + c.rng.IntN(12) {
 		if !time.Now().Before(until) {
 			return
 		}
+		_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
 		list := make([]asked, 1+c.rng.IntN(40))
 		var out strings.Builder
 		for i := range list {

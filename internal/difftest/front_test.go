@@ -96,7 +96,7 @@ type front struct {
 func start(t testing.TB, withNear bool) *front {
 	t.Helper()
 	f := &front{behind: testkit.Redis(t), plain: testkit.Redis(t)}
-	store := redis.Open(redis.Options{Network: "tcp", Addr: f.behind.Addr, Timeout: time.Second})
+	store := redis.Open(redis.Options{Network: "tcp", Addr: f.behind.Addr, Timeout: 5 * time.Second}) // many may share few cores
 	bind := []route.Bind{{Column: "part", Expr: "{id / 100}"}, {Column: "id", Expr: "{id}"}}
 	routes, err := route.Compile([]route.Spec{
 		{Name: "t", Key: "t:{id:int}", Table: "t", Value: "data", TTL: time.Hour, Where: bind},
@@ -115,7 +115,7 @@ func start(t testing.TB, withNear bool) *front {
 	if withNear {
 		f.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: store.Tracker([]string{"t:"}), Now: wire.Now})
 	}
-	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: f.behind.Addr})
+	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: f.behind.Addr, DialTimeout: 5 * time.Second})
 	f.server, err = proxy.New(proxy.Options{
 		Pool: pool, Engine: engine, Near: f.near, Routes: routes, Store: store, Events: events, Commands: metrics.Commands(),
 		Limits: proxy.DefaultLimits(), Budget: 3 * time.Second, StoreBudget: 5 * time.Second,
