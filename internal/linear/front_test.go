@@ -98,6 +98,7 @@ type options struct {
 	tracker  backend.Tracker                   // instead of Redis's own
 	store    func(backend.Store) backend.Store // instead of Redis's own client
 	source   *rows
+	patience time.Duration // with Redis; 0 is a second
 }
 
 // process is one Forebay.
@@ -110,7 +111,10 @@ type process struct {
 
 func start(t testing.TB, o options) *process {
 	t.Helper()
-	p := &process{store: redis.Open(redis.Options{Network: "tcp", Addr: o.redis, Timeout: time.Second})}
+	if o.patience == 0 {
+		o.patience = time.Second
+	}
+	p := &process{store: redis.Open(redis.Options{Network: "tcp", Addr: o.redis, Timeout: o.patience})}
 	routes, err := route.Compile([]route.Spec{{
 		Name: "t", Key: "t:{id:int}", Table: "t", Value: "data", TTL: time.Hour,
 		Where: []route.Bind{{Column: "part", Expr: "{id / 100}"}, {Column: "id", Expr: "{id}"}},
@@ -127,7 +131,7 @@ func start(t testing.TB, o options) *process {
 	}
 	p.engine = cache.New(cache.Options{
 		Store: store, Source: o.source, Routes: routes, Record: events.Record,
-		Budget: 3 * time.Second, StoreBudget: time.Second, Loads: 64,
+		Budget: 3 * o.patience, StoreBudget: o.patience, Loads: 64,
 	})
 	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: o.redis})
 	tracked := p.store
@@ -142,7 +146,7 @@ func start(t testing.TB, o options) *process {
 	}
 	server, err := proxy.New(proxy.Options{
 		Pool: pool, Engine: p.engine, Near: p.near, Routes: routes, Store: p.store, Events: events, Commands: metrics.Commands(),
-		Limits: proxy.DefaultLimits(), Budget: 3 * time.Second, StoreBudget: time.Second,
+		Limits: proxy.DefaultLimits(), Budget: 3 * o.patience, StoreBudget: o.patience,
 		MayRead: func(user, _ string) bool { return user == "" }, Permits: p.store.Permits,
 	})
 	must(t, err)
