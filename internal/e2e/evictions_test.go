@@ -77,6 +77,9 @@ func TestKeysOfAFullRedisAreEvents(t *testing.T) {
 		}
 	}
 	counted := infoOf(t, s.redis, "evicted_keys")
+	if s.redis.Do(t, "EXISTS", "__forebay:generation") == int64(0) {
+		counted-- // the one key of Forebay's own is in Redis's arithmetic, and not in the stream
+	}
 	s.awaitMetrics(t, fmt.Sprintf(`forebay_evictions_total{reason="evicted"} %d`, counted))
 	all := s.end(t)
 	all.wantWhole(t)
