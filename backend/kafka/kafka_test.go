@@ -87,9 +87,15 @@ func TestExistingTopicsPartitionsWinAndItsGrowthBeginsABoot(t *testing.T) {
 func TestEventsOfMorePartitionsThanTheTopicHas(t *testing.T) {
 	broker, topic := testkit.Kafka(t).Broker, testkit.Topic(t)
 	createTopic(t, broker, kafkago.TopicConfig{Topic: topic, NumPartitions: 2, ReplicationFactor: 1})
-	s := newSink(t, kafka.Options{Brokers: []string{broker}, Topic: topic, Partitions: 5})
+	away := testkit.NewFaultProxy(t, "tcp", broker)
+	away.Cut() // so that the first events are given out before the topic is found
+	s := newSink(t, kafka.Options{Brokers: []string{away.Addr}, Topic: topic, Partitions: 5})
 	p := started("a", s, event.Options{PartitionWait: -1})
 	record(t, p, 1000)
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	away.Restore()
 	until(t, "the pipeline has 2 partitions", func() bool { return p.Stats().Partitions == 2 })
 	record(t, p, 1000)
 	closed(t, p)
