@@ -147,6 +147,7 @@ func (c *tagger) life(until time.Time) {
 			return
 		}
 		for i := range take {
+			_ = nc.SetReadDeadline(time.Now().Add(10 * time.Second)) // of each: some wait for others, and each may wait for its budget
 			got, err := r.reply()
 			if err != nil {
 				if errors.Is(err, os.ErrDeadlineExceeded) {

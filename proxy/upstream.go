@@ -41,8 +41,8 @@ func (s *session) submit() {
 		s.mu.Unlock()
 		err := up.Submit(s, b, n, s.now)
 		s.mu.Lock()
-		s.sending = 0
 		if err == nil {
+			s.sending = 0
 			if s.own && s.ended == up {
 				s.lost(n, true) // its end was told while these were not counted yet
 				s.load()
@@ -50,13 +50,18 @@ func (s *session) submit() {
 			return
 		}
 		if s.own && s.stateful() {
+			s.sending = 0
 			s.drop(err) // what Redis knew of this client is lost; Redis itself would have closed it
 			return
 		}
 		// The connection was retired or has ended. What it still owes this client comes first: replies must not overtake.
 		// A client with a connection of its own gets another of its own: what it sends may block.
+		//
+		//  1. A batch is refused: the client's own connection has ended, and its reader has not told so yet.
+		//  2. The reader tells (Broken) that all will not come that is owed by it: not what was refused just now, which is still being sent.
+		//  3. Only that is owed then, and it goes to another connection.
 		s.await(func() bool { return s.owed == n })
-		s.batch, s.batchN, s.up = b, n, nil
+		s.batch, s.batchN, s.up, s.sending = b, n, nil, 0
 	}
 }
 
