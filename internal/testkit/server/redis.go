@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,8 +28,11 @@ func StartRedis(ctx context.Context, network string, args ...string) (*Redis, er
 		return nil, fmt.Errorf("redis-server %w", ErrMissing)
 	}
 	ports := 1
-	if network == "unix" {
+	switch {
+	case network == "unix":
 		ports = 0
+	case slices.Contains(args, "--cluster-enabled"):
+		ports = 2 // its own choice for the bus, 10,000 above its port, may be taken
 	}
 	s, err := daemon.Launch(ctx, daemon.Program{
 		Name:  "redis",
@@ -57,7 +61,11 @@ func redisArgs(s *daemon.Server) []string {
 	if len(s.Ports) == 0 {
 		return append(args, "--port", "0", "--unixsocket", redisAddr(s))
 	}
-	return append(args, "--port", strconv.Itoa(s.Ports[0].Number), "--bind", "127.0.0.1")
+	args = append(args, "--port", strconv.Itoa(s.Ports[0].Number), "--bind", "127.0.0.1")
+	if len(s.Ports) > 1 {
+		args = append(args, "--cluster-port", strconv.Itoa(s.Ports[1].Number))
+	}
+	return args
 }
 
 // redisReady pings the server by hand: a client library would have opinions about passwords and protocols.
