@@ -87,8 +87,10 @@ type wanted struct {
 // waiting is the loads of one flight that wait for readings.
 type waiting struct {
 	done   chan struct{} // closed when nothing is left
+	many   chan struct{} // told when a batch of rows has come
 	left   int           // and one while loads are being added. Guarded by aheads.mu, as is all below
 	list   []*wanted
+	come   []*load // have their row
 	missed []*load // to be loaded by themselves
 }
 
@@ -98,13 +100,20 @@ func (w *wanted) give(missed bool) {
 		return
 	}
 	w.gone = true
+	g := w.group
 	if missed {
-		w.group.missed = append(w.group.missed, w.load)
+		g.missed = append(g.missed, w.load)
+	} else if g.come = append(g.come, w.load); len(g.come) == aheadBatch {
+		select {
+		case g.many <- struct{}{}:
+		default: // it is told already
+		}
 	}
-	w.group.one()
+	g.one()
 }
 
-// load loads every row, by reading ahead or by queries of its own, and returns when each load has its value or error.
+// load loads every row, by reading ahead or by queries of its own, and returns when each load has its value or error. Of many rows that are read ahead, those
+// that have come are finished while the others are read.
 func (e *Engine) load(ctx context.Context, todo []*load, fill bool) {
 	rest, wait := e.readAhead(todo, fill)
 	if wait == nil {
@@ -115,7 +124,7 @@ func (e *Engine) load(ctx context.Context, todo []*load, fill bool) {
 	if len(rest) > 0 {
 		wg.Go(func() { e.query(ctx, rest) })
 	}
-	if missed := e.awaitAhead(ctx, wait); len(missed) > 0 {
+	if missed := e.awaitAhead(ctx, wait, fill); len(missed) > 0 {
 		e.query(ctx, missed)
 	}
 	wg.Wait()
@@ -129,7 +138,7 @@ func (e *Engine) readAhead(todo []*load, fill bool) (rest []*load, wait *waiting
 	}
 	rest = make([]*load, 0, len(todo))
 	var begun []*ahead
-	wait = &waiting{done: make(chan struct{}), left: 1}
+	wait = &waiting{done: make(chan struct{}), many: make(chan struct{}, 1), left: 1}
 	now := time.Now()
 	for _, l := range todo {
 		if _, ok := l.route.ReadsAhead(); !ok || !e.locate(l) {
@@ -220,13 +229,26 @@ func (a *ahead) join(l *load, wait *waiting) bool {
 }
 
 // awaitAhead waits for rows, at most aheadFor, and returns the loads that they did not come for.
-func (e *Engine) awaitAhead(ctx context.Context, wait *waiting) (missed []*load) {
+func (e *Engine) awaitAhead(ctx context.Context, wait *waiting, fill bool) (missed []*load) {
 	timer := time.NewTimer(aheadFor)
 	defer timer.Stop()
-	select {
-	case <-wait.done:
-	case <-timer.C:
-	case <-ctx.Done():
+	for waits := true; waits; {
+		select {
+		case <-wait.many:
+			e.aheads.mu.Lock()
+			come := wait.come
+			wait.come = nil
+			e.aheads.mu.Unlock()
+			if len(come) > 0 {
+				e.finish(ctx, come[0].db, come, fill)
+			}
+		case <-wait.done:
+			waits = false
+		case <-timer.C:
+			waits = false
+		case <-ctx.Done():
+			waits = false
+		}
 	}
 	e.aheads.mu.Lock()
 	defer e.aheads.mu.Unlock()

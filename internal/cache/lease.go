@@ -202,12 +202,15 @@ func (e *Engine) keep(ctx context.Context, db int, loads []*load) (stop func()) 
 	return stop
 }
 
-// finish seals the flights, stores their values in one round trip, and ends them. What has failed, or was dropped, is ended before, and its lease given up by
+// finish seals the flights that have not ended, stores their values in one round trip, and ends them. What has failed, or was dropped, is ended before, and its lease given up by
 // the way.
 func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 	var entries []backend.Entry
 	var settled []*load
 	for _, l := range todo {
+		if l.ended {
+			continue
+		}
 		storable := e.flights.seal(l.flight)
 		entry := backend.Entry{Key: []byte(l.key), Lease: l.lease, Area: l.area}
 		leased := l.lease.Held() || l.area.Since.Held() && l.value != nil && l.err == nil && storable
