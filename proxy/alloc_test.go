@@ -35,6 +35,8 @@ func TestNoAllocationPerCommand(t *testing.T) {
 		{"a near GET at a time", frame("GET", "t:1"), bulk("value"), 1, near},
 		{"a pipeline of near GETs", frame("GET", "t:1"), bulk("value"), 16, near},
 		{"a near MGET at a time", frame("MGET", "t:1", "t:1"), "*2\r\n" + bulk("value") + bulk("value"), 1, near},
+		{"a KEYS at a time", frame("KEYS", "k"), "*1\r\n" + bulk("k"), 1, far},
+		{"a pipeline of SCANs", frame("SCAN", "0", "MATCH", "k", "COUNT", "100"), "*2\r\n" + bulk("0") + "*1\r\n" + bulk("k"), 16, far},
 		{"an MGET at a time", frame("MGET", "t:1", "t:1", "none"), "*3\r\n" + bulk("value") + bulk("value") + "$-1\r\n", 1, far},
 	}
 	for _, tt := range tests {

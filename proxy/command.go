@@ -129,6 +129,9 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 	case pubsub:
 		s.leaveOwn()
 		s.askPubSub(cmd, frame, args)
+	case keyspace:
+		s.leaveOwn()
+		s.keyspace(cmd, frame)
 	default:
 		if !s.postponed(cmd) {
 			s.leaveOwn()

@@ -26,6 +26,7 @@ const (
 	relayed                 // its replies are no longer one a command: what comes is passed on as it is
 	info                    // INFO: forwarded, with a section added
 	pubsub                  // PUBSUB: forwarded, Forebay's own subscriptions left out
+	keyspace                // KEYS, SCAN, RANDOMKEY: forwarded, Forebay's own keys left out
 )
 
 // readOp is a read that loads what is missing.
@@ -93,6 +94,7 @@ var classes = map[string]class{
 	"asking": ownForever, "readonly": ownForever, "readwrite": ownForever,
 	"replconf": ownForever, // REPLCONF ACK has no reply: whoever comes behind it would get another's
 	"info":     info, "pubsub": pubsub,
+	"keys": keyspace, "scan": keyspace, "randomkey": keyspace,
 }
 
 var readOps = map[string]readOp{

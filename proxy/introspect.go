@@ -7,9 +7,6 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// hiddenChannel is what channels begin with that Forebays keep for themselves: PUBSUB CHANNELS does not show them.
-const hiddenChannel = "__forebay:"
-
 // editor makes another reply of one. It may return the same, and does not change its bytes.
 type editor func(b []byte) []byte
 
@@ -20,7 +17,7 @@ func (s *session) askPubSub(cmd *command, frame []byte, args [][]byte) {
 	case len(args) == 2 && equalFold(args[1], "numpat"):
 		alter = s.srv.withoutPatterns
 	case len(args) >= 2 && equalFold(args[1], "channels"):
-		alter = withoutChannels
+		alter = withoutOwn
 	default:
 		s.forward(cmd, frame, args)
 		return
@@ -37,33 +34,6 @@ func (srv *Server) withoutPatterns(b []byte) []byte {
 		return b
 	}
 	return redcon.AppendInt(nil, max(0, n-int64(srv.opts.Patterns())))
-}
-
-// withoutChannels takes hidden channels out of the reply of PUBSUB CHANNELS, an array of bulks. Anything else is returned as it is.
-func withoutChannels(b []byte) []byte {
-	end := bytes.IndexByte(b, '\n') + 1
-	if b[0] != '*' || !bytes.Contains(b, []byte(hiddenChannel)) {
-		return b
-	}
-	n := 0
-	var kept []byte
-	for rest := b[end:]; len(rest) > 0; {
-		head := bytes.IndexByte(rest, '\n') + 1
-		if rest[0] != '$' || head == 0 {
-			return b
-		}
-		size, ok := parseInt(rest[1 : head-2])
-		if !ok || size < 0 || int64(len(rest)) < int64(head)+size+2 {
-			return b
-		}
-		whole := head + int(size) + 2
-		if !bytes.HasPrefix(rest[head:], []byte(hiddenChannel)) {
-			kept = append(kept, rest[:whole]...)
-			n++
-		}
-		rest = rest[whole:]
-	}
-	return append(append(strconv.AppendInt([]byte{'*'}, int64(n), 10), "\r\n"...), kept...)
 }
 
 // addInfo adds Forebay's section to INFO's reply if it was asked for: by no argument, all, everything, default or forebay.

@@ -101,6 +101,7 @@ type stream struct {
 	slot   uint64
 	gather bool   // it is looked at whole
 	head   bool   // its beginning is looked at before it is passed on
+	list   bool   // its keys are gathered, so that Forebay's own can be left out
 	skip   bool   // it goes nowhere: its reader was answered long ago, or has left
 	late   bool   // it is still owed, to a slot that was answered without it
 	push   bool   // it answers no command
@@ -139,6 +140,9 @@ func (s *session) Large(head []byte) (blocks bool) {
 	case sl.state != waiting: // answered without Redis: it came too late
 		s.streamed.skip, s.streamed.late = true, true
 		return false
+	case sl.kind == keysReply || sl.kind == scanReply:
+		s.listBegin(sl)
+		return true
 	case sl.kind != plain && sl.kind != readOne:
 		s.streamed.gather = true
 		if sl.more == nil {
@@ -177,9 +181,15 @@ func (s *session) Part(b []byte, last bool) {
 			s.mu.Unlock()
 			return
 		}
+	case st.list:
+		if b = s.listPart(b, last); b == nil {
+			s.mu.Unlock()
+			return
+		}
 	}
 	if !st.push {
 		s.await(func() bool { return s.fifo.head == st.slot })
+		s.gathered = 0 // of a list: what was gathered is about to be written
 	}
 	s.keepPart(b, last)
 	if !s.streamed.muted {

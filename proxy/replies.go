@@ -85,7 +85,15 @@ func (s *session) take(seq uint64, sl *slot, b []byte) {
 	case readMany:
 		s.takeMGet(seq, sl, b)
 	case execReply:
-		s.takeExec(seq, sl, sl.more.tx.altered(sl.more, b))
+		if !s.holdsExec(sl, b) {
+			s.takeExec(seq, sl, sl.more.tx.altered(sl.more, b))
+		}
+	case keysReply, scanReply:
+		s.finish(seq, sl, visible(b, sl.kind == scanReply, false))
+	case randomReply:
+		if !holds(sl, b) {
+			s.finish(seq, sl, b)
+		}
 	case infoReply:
 		s.finish(seq, sl, s.srv.addInfo(b, sl.more.keys))
 	case alteredReply:

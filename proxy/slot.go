@@ -19,6 +19,9 @@ const (
 	logReply                 // PUBLISH of a training message: put on the stream
 	subReply                 // confirmations of (un)subscriptions
 	alteredReply             // what more.alter makes of it
+	keysReply                // KEYS: Forebay's own are left out
+	scanReply                // SCAN: the same
+	randomReply              // RANDOMKEY: another is found for one of Forebay's own
 )
 
 // state of a slot.

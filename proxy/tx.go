@@ -25,6 +25,9 @@ type transaction struct {
 	emptied map[int]bool   // databases that it empties; −1: all
 	db      int            // of a SELECT in it; −1: none
 	alters  bool           // parts of its reply are not Redis's
+	lists   bool           // it lists keys, of which Forebay's own are left out
+	randoms int            // RANDOMKEYs in it
+	held    bool           // its reply waits for other keys than Redis's RANDOMKEYs have named
 	relay   bool           // CLIENT REPLY is in it: its replies are not one a command
 	bytes   int            // what is noted of it, roughly
 	abort   []byte         // it is not to be run, and what its client is told; nil: it is
@@ -57,6 +60,7 @@ type queued struct {
 	db     int      // of a SELECT: its database and 1
 	alter  editor   // makes another reply of Redis's; nil: it stands
 	list   *filter  // of a CLIENT LIST
+	random int      // of a RANDOMKEY: its database and 1
 }
 
 // txRead is one key that a command of a transaction reads.
@@ -106,6 +110,7 @@ func (tx *transaction) queue(s *session, cmd *command, args [][]byte) {
 		tx.permit(s, args)
 	}
 	tx.write(cmd, args, db)
+	tx.hide(&q, cmd, db)
 	if cmd.name == "select" && len(args) == 2 {
 		if db, ok := parseInt(args[1]); ok && db >= 0 && db == int64(int32(db)) {
 			tx.db, q.db = int(db), int(db)+1

@@ -131,7 +131,7 @@ func (s *session) listQueued(tx *transaction) {
 
 // altered is EXEC's reply with what queueLocal puts in place of Redis's. Where it is gathered, it is changed there too.
 func (tx *transaction) altered(d *detail, b []byte) []byte {
-	if !tx.alters || tx.abort != nil || b[0] != '*' || null(b) || elements(b) != len(tx.cmds) {
+	if !tx.alters && !(tx.lists && mayName(b)) || tx.abort != nil || b[0] != '*' || null(b) || elements(b) != len(tx.cmds) {
 		return b
 	}
 	out := redcon.AppendArray(nil, len(tx.cmds))

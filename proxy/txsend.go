@@ -56,7 +56,7 @@ func (s *session) gather(first, rest []byte) (used int, wait bool) {
 
 // stateless tells whether a command queued in a transaction leaves its connection as it was. What blocks does not block there.
 func stateless(cmd *command) bool {
-	return cmd.class == shared || cmd.class == info || cmd.class == pubsub || cmd.class == blocking && cmd.name != "debug" && cmd.name != "script"
+	return cmd.class == shared || cmd.class == info || cmd.class == pubsub || cmd.class == keyspace || cmd.class == blocking && cmd.name != "debug" && cmd.name != "script"
 }
 
 // sendTx sends a complete transaction: body is what follows MULTI, EXEC included. What must be loaded first is, and what the commands may write
@@ -91,6 +91,7 @@ func (s *session) sendTx(first, body []byte, cmds []*command) {
 		s.slot().writes = cmds[i].writes
 	})
 	s.holdFences()
+	s.randomsOf(tx)
 }
 
 func (s *session) eachFrame(b []byte, f func(i int, frame []byte, args [][]byte)) {
@@ -178,6 +179,7 @@ func (s *session) exec(cmd *command, frame []byte, args [][]byte) {
 	if s.pins.forever || tx.alters {
 		s.drain() // a SELECT in it may have changed the database
 	}
+	s.randomsOf(tx)
 }
 
 // discarded answers the EXEC in whose place a DISCARD was sent: b is its reply. Whose user may EXEC and not DISCARD is still in the transaction, and

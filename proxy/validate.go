@@ -122,7 +122,7 @@ func (s *session) headPart(b []byte, last bool) (pass []byte) {
 			return nil
 		}
 	}
-	sl.state = streaming
+	sl.state, st.muted = streaming, sl.muted
 	s.record(sl, sl.key, event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: size})
 	pass, d.reply = d.reply, nil
 	return pass

@@ -1,10 +1,13 @@
 package redis
 
-import "strconv"
+import (
+	"strconv"
+
+	"forebay/backend"
+)
 
 const (
-	// hiddenPrefix begins all keys that Forebay keeps for itself.
-	hiddenPrefix = "__forebay:"
+	hiddenPrefix = backend.HiddenPrefix
 	// leasePrefix begins those of leases and markers, each in the slot of its key.
 	leasePrefix = hiddenPrefix + "lease:"
 	// generationKey holds a database's generation.

@@ -14,7 +14,7 @@ import (
 var _ backend.Positions = (*Client)(nil)
 
 // positionPrefix begins the hash that holds a topic's positions, by partition, in database 0.
-const positionPrefix = "__forebay:position:"
+const positionPrefix = hiddenPrefix + "position:"
 
 // advanceScript raises field ARGV[1] of KEYS[1] to ARGV[3], unless it is below ARGV[2] or at least ARGV[3] already, and returns what it is then. One that is
 // not there is set.

@@ -11,7 +11,7 @@ import (
 // that are not all told. When the session ends it is renamed to ended+ID, with reason, by, closed, token, keys and bytes; its claims stay
 // where they are until it is forgotten. Times are Unix milliseconds of Redis's clock.
 const (
-	sessionPrefix  = "__forebay:session:"
+	sessionPrefix  = hiddenPrefix + "session:"
 	sessionLive    = sessionPrefix + "live"    // sorted set: name by the time it ends
 	sessionEndings = sessionPrefix + "endings" // sorted set: ID by the time its releaser's lease ends
 	sessionOf      = sessionPrefix + "of:"     // + name: the session's hash

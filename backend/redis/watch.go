@@ -97,7 +97,7 @@ func (c *Client) Watch(ctx context.Context, opt WatchOptions) *Watcher {
 	ctx, stop := c.during(ctx)
 	w := &Watcher{
 		c: c, opt: opt, stop: stop, done: make(chan struct{}), health: errStarting,
-		marker: fmt.Sprintf("__forebay:watch:%016x", rand.Uint64()),
+		marker: fmt.Sprintf(hiddenPrefix+"watch:%016x", rand.Uint64()),
 	}
 	w.lastHeard.Store(time.Now().UnixNano())
 	if opt.Mode == Off {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"forebay/backend/embedded"
+	"forebay/backend"
 	"forebay/backend/redis"
 	"forebay/config"
 	"forebay/internal/event"
@@ -138,7 +139,7 @@ func (n *node) patterns() int {
 
 // recordEviction adds the route, and leaves out the watcher's own keys.
 func (n *node) recordEviction(ev *event.Event) {
-	if strings.HasPrefix(string(ev.Key), "__forebay:") {
+	if strings.HasPrefix(string(ev.Key), backend.HiddenPrefix) {
 		return
 	}
 	if r := n.routeOf(ev.DB, ev.Key); r != nil {

@@ -15,6 +15,6 @@
 // # What a stream must keep to
 //
 // A reply must depend on its client's own commands alone. So ids, clocks, cursors, memory and the figures of the server are left out, and what
-// concerns everybody (FLUSHALL, SWAPDB, KEYS *) is for streams of one client. A message to another client's channel stands between
+// concerns everybody (FLUSHALL, SWAPDB, KEYS *, RANDOMKEY) is for streams of one client. A message to another client's channel stands between
 // barriers. Messages are compared apart from replies: their place among replies is the network's.
 package difftest

@@ -92,7 +92,7 @@ func (a *author) finish(words []string) Step {
 	case a.rows == RowsAbsent:
 	case name == "spop", strings.HasSuffix(name, "randmember"): // without a count they choose
 	case name == "pubsub": // of all channels, everybody's
-	case name == "keys", name == "swapdb", name == "flushall", name == "flushdb", name == "client", name == "command", name == "fcall", name == "object":
+	case name == "keys", name == "scan", name == "randomkey", name == "swapdb", name == "flushall", name == "flushdb", name == "client", name == "command", name == "fcall", name == "object":
 	case a.rng.IntN(40) == 0 && len(words) > 1:
 		words = words[:len(words)-1]
 	case a.rng.IntN(60) == 0:
