@@ -44,6 +44,9 @@ func TestExpiredAndDeletedKeysAreEvents(t *testing.T) {
 	must(t, c.Set(t.Context(), "mine", 1, 0).Err())
 	must(t, c.Del(t.Context(), "mine").Err())
 	eventually(t, "all have expired but the generation of leases", func() bool { return s.redis.Do(t, "DBSIZE") == int64(1) })
+	if left := c.Keys(t.Context(), "*").Val(); len(left) != 0 {
+		t.Errorf("clients see %v", left)
+	}
 	s.awaitMetrics(t, `forebay_evictions_total{reason="expired"} 20`, `forebay_evictions_total{reason="deleted"} 1`)
 	all := s.end(t)
 	all.wantWhole(t)
