@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"forebay/backend/embedded"
 	"forebay/backend"
+	"forebay/backend/embedded"
 	"forebay/backend/redis"
 	"forebay/config"
 	"forebay/internal/event"
