@@ -18,6 +18,9 @@ var (
 	ErrSourceTimeout = errors.New("source timeout")
 	// ErrSourceInvalid means the source answered with a row that cannot be turned into a value.
 	ErrSourceInvalid = errors.New("source invalid")
+	// ErrNotAsked means that a query was not sent, to spare the source: it was refused, or waited for its turn until its time was over. It comes with
+	// ErrSourceDown or ErrSourceTimeout.
+	ErrNotAsked = errors.New("not asked")
 	// ErrStoreDown means Redis could not be asked.
 	ErrStoreDown = errors.New("redis down")
 	// ErrNoTable means the table or keyspace does not exist.

@@ -12,6 +12,7 @@ type Config struct {
 	Events     Events
 	Near       Near
 	Admission  Admission
+	Loads      Loads
 	Defaults   Defaults
 	Budget     time.Duration // the most that one request may take, its load included; above zero
 	Sessions   Sessions
@@ -96,6 +97,8 @@ type Cassandra struct {
 	PasswordFile string
 	TLS          ClientTLS
 	Timeout      time.Duration // of one query; above zero and below 5 s
+	// SpeculateAfter is the time after which a query that was not answered is asked of a second replica too; 0: never
+	SpeculateAfter time.Duration
 }
 
 // Events says where events go.
@@ -158,6 +161,15 @@ const (
 	AdmitAll    = "all"    // all; Redis evicts for them
 	AdmitStable = "stable" // those that fit, so that what is there stays
 )
+
+// Loads bounds what is asked of the source.
+type Loads struct {
+	Limit   int           // queries under way at once, the most
+	Least   int           // the least to which that goes down while queries take longer and longer
+	Retries float64       // the share of queries that may be asked once more
+	Breaker float64       // the share of failed queries at which the source is asked no more; 0: none
+	Pause   time.Duration // from then until a query tries it again
+}
 
 // Defaults are what a route does not say itself.
 type Defaults struct {
@@ -223,6 +235,7 @@ func Default() *Config {
 			Recent:      10_000,
 		},
 		Admission:  Admission{Policy: AdmitAll, High: 0.9},
+		Loads:      Loads{Limit: 64, Least: 8, Retries: 0.1, Breaker: 0.5, Pause: time.Second},
 		Near:       Near{MaxBytes: 256 << 20},
 		Defaults:   Defaults{TTL: time.Hour, Jitter: 0.1, AbsentTTL: 5 * time.Second},
 		Budget:     3 * time.Second,

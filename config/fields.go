@@ -38,6 +38,7 @@ func sections() []section {
 		{"events.kafka.tls", "TLS towards Kafka." + tls},
 		{"near", "A copy of routed values in Forebay's own memory, kept right by Redis's client tracking."},
 		{"admission", "Which loaded values are stored in Redis. Objects, and what a script or a transaction needs there, always are."},
+		{"loads", "What may be asked of the source."},
 		{"defaults", "What a route does not say itself."},
 		{"sessions", "Training runs whose keys are counted together."},
 		{"invalidate", "Where changes of the source are told, so that cached values of it are dropped."},
@@ -114,6 +115,7 @@ func (c *Config) sourceFields() []field {
 	all = append(all, s.TLS.fields("source.cassandra.tls")...)
 	return append(all,
 		field{"source.cassandra.timeout", "Time of one query. Clients give up at 5 s, and a load that outlives them is repeated by each retry.", span{&s.Timeout, time.Millisecond, 4999 * time.Millisecond, false}},
+		field{"source.cassandra.speculate_after", "After this time without an answer a query is asked of a second replica too, which costs reads. 0 never does.", span{&s.SpeculateAfter, time.Millisecond, 4999 * time.Millisecond, true}},
 		field{"source.embedded", "Serve the bundled handwritten digits. True unless Cassandra hosts are given.", truth{&c.Source.Embedded}},
 	)
 }
@@ -151,12 +153,17 @@ func (c *Config) invalidateFields() []field {
 }
 
 func (c *Config) otherFields() []field {
-	d := &c.Defaults
+	d, l := &c.Defaults, &c.Loads
 	return []field{
 		{"near.max_bytes", "Bytes held, keys and upkeep included. 0 turns it off.", size{&c.Near.MaxBytes, 1 << 20, 1 << 40, true}},
 		{"admission.policy", "All that is loaded, for which Redis evicts other keys (all), or while there is room (stable): data that is read over and over and does not fit hits as much as fits, and not next to nothing.", choice{&c.Admission.Policy, []string{AdmitAll, AdmitStable}}},
 		{"admission.high", "With stable: the share of Redis's memory in use at which nothing more is stored, until a hundredth is free again.", share{&c.Admission.High, 0.1, 1}},
 		{"admission.max_bytes", "With stable: Redis's memory, where it has no maxmemory or a higher one. 0 is maxmemory.", size{&c.Admission.MaxBytes, 1 << 20, 1 << 46, true}},
+		{"loads.limit", "Queries under way at once, the most; further ones wait, within their requests' budgets, and one that would wait for longer is refused.", whole{&l.Limit, 1, 1024}},
+		{"loads.least", "The least to which that number goes down by itself while queries take longer and longer. As much as limit: it does not change.", whole{&l.Least, 1, 1024}},
+		{"loads.breaker", "The share of failed queries, of at least 20 in 10s, at which the source is asked no more for a pause. 0% is none.", share{&l.Breaker, 0, 1}},
+		{"loads.pause", "How long that is, more or less a fifth; then one query tries whether the source answers.", span{&l.Pause, 10 * time.Millisecond, time.Minute, false}},
+		{"loads.retries", "The share of queries that may be asked once more, on another node, after an error of one.", share{&l.Retries, 0, 1}},
 		{"defaults.ttl", "How long a filled value lives in Redis.", span{&d.TTL, time.Millisecond, MaxTTL, false}},
 		{"defaults.jitter", "Part of the TTL by which each value's is shortened at random, so that values filled together do not expire together.", share{&d.Jitter, 0, 0.5}},
 		{"defaults.absent_ttl", "How long a row that does not exist is remembered, so that it is not asked for again. A client's write of the key ends that.", span{&d.AbsentTTL, time.Millisecond, time.Hour, true}},

@@ -1,6 +1,9 @@
 package config
 
-import "net"
+import (
+	"net"
+	"strconv"
+)
 
 // Validate reports everything that is wrong with c as one [*Error], or nil. [Load] has called it already; a Config made in
 // code from [Default] sets Source.Embedded to false where it gives Cassandra hosts.
@@ -20,6 +23,7 @@ func (c *Config) validate(ps *problems) {
 	v.clientTLS()
 	v.users()
 	v.source()
+	v.loads()
 	v.routes()
 }
 
@@ -114,6 +118,14 @@ func (v *validator) users() {
 		if (s.user == "") != (s.password == "") && !v.covers(s.path+".password") && !v.covers(s.path+".password_file") {
 			v.fail(path, clip(s.user), "want username and password (or password_file), or neither")
 		}
+	}
+}
+
+// loads judges the two bounds of queries.
+func (v *validator) loads() {
+	l := v.c.Loads
+	if l.Least > l.Limit && v.c.Given("loads.least") && !v.covers("loads.limit") {
+		v.fail("loads.least", strconv.Itoa(l.Least), "want at most loads.limit, "+strconv.Itoa(l.Limit))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
@@ -62,6 +63,40 @@ func isMarshal(err error) bool {
 	var m gocql.MarshalError
 	var u gocql.UnmarshalError
 	return errors.As(err, &m) || errors.As(err, &u)
+}
+
+// bounded gives a query of a Source its bounds on being asked twice.
+func (o *Options) bounded(q *gocql.Query) *gocql.Query {
+	if o.Retry != nil {
+		q.RetryPolicy(&retryAllowed{may: o.Retry})
+	}
+	if o.SpeculateAfter > 0 {
+		q.SetSpeculativeExecutionPolicy(&gocql.SimpleSpeculativeExecution{NumAttempts: 1, TimeoutDelay: o.SpeculateAfter})
+	}
+	return q
+}
+
+// retryAllowed is retryOnce of one query, where may allows it. The driver asks for the type of a retry also when there will be none: may is not.
+type retryAllowed struct {
+	retryOnce
+	may  func() bool
+	last atomic.Bool // there will be none; atomic since speculative attempts of a query go beside each other
+}
+
+// Attempt allows the second attempt.
+func (r *retryAllowed) Attempt(q gocql.RetryableQuery) bool {
+	again := r.retryOnce.Attempt(q)
+	r.last.Store(!again)
+	return again
+}
+
+// GetRetryType says where the second attempt goes, if it may.
+func (r *retryAllowed) GetRetryType(err error) gocql.RetryType {
+	where := r.retryOnce.GetRetryType(err)
+	if where != gocql.Rethrow && !r.last.Load() && !r.may() {
+		return gocql.Rethrow
+	}
+	return where
 }
 
 // retryOnce repeats a read once where that can help: on another host if this one answered that it cannot, on any connection if this one

@@ -110,7 +110,7 @@ func (s *Source) page(ctx context.Context, sess *session, st *statement, args []
 	s.mu.Unlock()
 	go func() {
 		defer s.calls.Done()
-		query := sess.Query(st.text, args...).PageSize(size).PageState(state)
+		query := s.options.bounded(sess.Query(st.text, args...).PageSize(size).PageState(state))
 		if st.cql { // "SELECT *" means other columns after the table was altered
 			query.NoSkipMetadata()
 		}

@@ -30,6 +30,10 @@ type Options struct {
 	TLS *tls.Config
 	// Timeout bounds each request, and each step of connecting. Zero: DefaultTimeout.
 	Timeout time.Duration
+	// Retry is asked before a query of a Source is sent a second time; nil: it always is. It must not block. Concurrent.
+	Retry func() bool
+	// SpeculateAfter has a query of a Source asked of a second replica too, if the first has not answered by then; the first answer counts. Zero: never.
+	SpeculateAfter time.Duration
 	// Lazy lets Open succeed while no host can be reached: reads fail with backend.ErrSourceDown until one can.
 	Lazy bool
 	// Logger takes what the watchdog and the driver have to say. Nil: nothing is logged.
@@ -47,6 +51,9 @@ func (o Options) Validate() error {
 	}
 	if o.Timeout < 0 {
 		errs = append(errs, fmt.Errorf("timeout: %v is below zero", o.Timeout))
+	}
+	if o.SpeculateAfter < 0 {
+		errs = append(errs, fmt.Errorf("speculate after: %v is below zero", o.SpeculateAfter))
 	}
 	if o.Username == "" && o.Password != "" {
 		errs = append(errs, errors.New("password: given without a username"))

@@ -29,6 +29,7 @@ type prober struct {
 	c     *Client
 	state atomic.Int32
 	why   atomic.Pointer[error] // of the last probe, nil when it was answered
+	took  atomic.Int64          // by the last probe that was answered, ns; 0: none, or the last was not
 	wake  chan struct{}
 
 	mu    sync.Mutex
@@ -62,6 +63,9 @@ func (c *Client) Err() error {
 	}
 	return c.down(errNotYet)
 }
+
+// Took is how long Redis took to answer the last probe, with a connection made for it if there was none. It is 0 while Redis is not up.
+func (c *Client) Took() time.Duration { return time.Duration(c.state.took.Load()) }
 
 // OnChange has f called with the present state once that is known, and then with each change, in order. All
 // functions are called from one goroutine, the prober's: they must not block for long nor call Close.
@@ -100,15 +104,18 @@ func (p *prober) run(ctx context.Context) {
 func (p *prober) probe(ctx context.Context, conn *goredis.Client) {
 	asking, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	began := time.Now()
 	err := conn.Ping(asking).Err()
 	if ctx.Err() != nil {
 		return // Close is no news of the server
 	}
 	state := isUp
+	p.took.Store(int64(time.Since(began)))
 	if err != nil && isUnasked(err) {
 		// One failure is enough. A timeout of a whole second or a refused dial is no hiccup, and the cost of an
 		// error here is small: the next probe that is answered mends it, half a second on.
 		state = isDown
+		p.took.Store(0)
 		p.why.Store(&err)
 	}
 	switch was := p.state.Swap(state); {

@@ -71,6 +71,7 @@ func (n *node) startGauges() error {
 		RedisMemory:      n.memory.get,
 		ConnectedClients: func() int64 { return int64(n.front.Clients()) },
 		Backends:         backends,
+		Loads:            n.loadGauges,
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"forebay/config"
 	"forebay/internal/cache"
 	"forebay/internal/event"
+	"forebay/internal/guard"
 	"forebay/internal/invalidation"
 	"forebay/internal/metric"
 	"forebay/internal/near"
@@ -48,10 +49,12 @@ type node struct {
 	private   *embedded.Redis // nil: Redis is not ours
 	evictions evictions       // of the in-process stand-in
 	redis     *redis.Client
+	store     store // redis, as the engine has it
 	redisAddr redisAddress
 	upkeep    *upkeep
 	rights    *rights
 	source    *source
+	guarded   *guard.Source // what source asks
 	sourceUp  atomic.Bool
 	sinks     []event.Sink
 	kafka     *kafka.Sink // nil: none
@@ -173,6 +176,8 @@ func (n *node) startSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.guarded = guarded(src, n.cfg, n.log)
+	src.Source = n.guarded
 	n.source = src
 	n.up.push("source", closed(src.Close))
 	mine, down := bind(ctx, n.routes, src)
@@ -197,17 +202,17 @@ func (n *node) startPool(context.Context) error {
 	return nil
 }
 
-// maxLoads is how many queries of the source are under way at once: Cassandra gives 64 single rows at a time twelve times as fast
-// as one, and more gain little.
-const maxLoads = 64
+// maxLoads is how many queries of the source are under way or wait for their turn (loads.limit): each has a goroutine.
+const maxLoads = 64 << 10
 
 // startEngine makes what loads.
 func (n *node) startEngine(ctx context.Context) error {
 	if a := n.cfg.Admission; a.Policy == config.AdmitStable {
 		n.gate = cache.NewGate(a.High, a.MaxBytes)
 	}
+	n.store.Client = n.redis
 	o := cache.Options{
-		Store: n.redis, Source: n.source, Routes: n.routes, Record: n.events.Record,
+		Store: &n.store, Source: n.source, Routes: n.routes, Record: n.events.Record,
 		Budget: n.cfg.Budget, StoreBudget: n.storeBudget(), Loads: maxLoads, Log: n.log,
 		Settle: func(ctx context.Context) error { return n.invalid.Settle(ctx) },
 	}

@@ -12,14 +12,16 @@ import (
 	"forebay/backend/cassandra"
 	"forebay/backend/embedded"
 	"forebay/config"
+	"forebay/internal/guard"
 	"forebay/internal/route"
 )
 
 // source is where rows come from, and how people are told of it.
 type source struct {
 	backend.Source
-	name string // "cassandra" or "digits", as metrics and health call it
-	text string // for the banner
+	name    string         // "cassandra" or "digits", as metrics and health call it
+	text    string         // for the banner
+	retries *guard.Retries // nil: nothing is retried
 }
 
 // openSource opens what the configuration names. A Cassandra that is down is no error.
@@ -29,13 +31,15 @@ func openSource(ctx context.Context, cfg *config.Config, log *slog.Logger) (*sou
 		if err != nil {
 			return nil, err
 		}
-		return &source{d, "digits", "the bundled digits (1,437 train and 360 test samples)"}, nil
+		return &source{Source: d, name: "digits", text: "the bundled digits (1,437 train and 360 test samples)"}, nil
 	}
 	o, err := cassandraOptions(cfg)
 	if err != nil {
 		return nil, err
 	}
 	o.Lazy, o.Logger = true, log
+	retries := guard.NewRetries(cfg.Loads.Retries)
+	o.Retry = retries.Spend
 	s, err := cassandra.Open(ctx, o)
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("open source.cassandra: %w", err)}
@@ -44,7 +48,15 @@ func openSource(ctx context.Context, cfg *config.Config, log *slog.Logger) (*sou
 	if o.Keyspace != "" {
 		text += ", keyspace " + o.Keyspace
 	}
-	return &source{s, "cassandra", text}, nil
+	return &source{Source: s, name: "cassandra", text: text, retries: retries}, nil
+}
+
+// guarded puts the bounds of loads in front of a source.
+func guarded(src *source, cfg *config.Config, log *slog.Logger) *guard.Source {
+	l := &cfg.Loads
+	return guard.New(src.Source, guard.Options{
+		Limit: l.Limit, Least: l.Least, Failures: l.Breaker, Pause: l.Pause, Retries: src.retries, Log: log,
+	})
 }
 
 // cassandraOptions are the driver's form of the configuration. An unreadable certificate is the operator's to mend.
@@ -56,7 +68,7 @@ func cassandraOptions(cfg *config.Config) (cassandra.Options, error) {
 	}
 	return cassandra.Options{
 		Hosts: c.Hosts, Keyspace: c.Keyspace, Consistency: c.Consistency, LocalDC: c.LocalDC,
-		Username: c.Username, Password: string(c.Password), TLS: tls, Timeout: c.Timeout,
+		Username: c.Username, Password: string(c.Password), TLS: tls, Timeout: c.Timeout, SpeculateAfter: c.SpeculateAfter,
 	}, nil
 }
 

@@ -46,10 +46,11 @@ func (n *node) startHTTP(context.Context) error {
 func (n *node) checks() []web.Check {
 	list := []web.Check{
 		{Name: "reads", Probe: n.canAnswer, Required: true},
-		{Name: "redis", Probe: n.redisHealthy},
+		{Name: "redis", Probe: n.redisLine},
 		{Name: n.source.name, Probe: n.source.Ping},
 		{Name: "routes", Probe: n.routesBound},
 	}
+	list = append(list, n.boundChecks()...)
 	if n.watcher != nil {
 		list = append(list, web.Check{Name: "notifications", Probe: func(context.Context) error { return n.watcher.Healthy() }})
 	}

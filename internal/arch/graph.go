@@ -34,6 +34,7 @@ func Forebay() Graph {
 		"internal/route/...":    {"backend", "internal/check"},
 		"internal/dataset/...":  {"internal/route/numpy", "internal/route/pickle"},
 		"internal/event":        {},
+		"internal/guard":        {"backend"},
 		"internal/invalidation": {"backend", "internal/near", "internal/route"},
 		"internal/metric":       {"internal/event"},
 		"internal/near":         {"backend"},
@@ -72,6 +73,7 @@ func Clients() map[string][]string {
 		"github.com/prometheus/client_golang":         {"internal/metric", "internal/web", "cmd/..."}, // counts, serves, makes the registry
 		"github.com/alicebob/miniredis/v2":            {"backend/embedded"},
 		"github.com/maypok86/otter/v2":                {"internal/near"},
+		"github.com/failsafe-go/failsafe-go":          {"internal/guard"},
 		"github.com/anishathalye/porcupine":           {"internal/linear"},
 		"github.com/alecthomas/kong":                  {"cmd/..."},
 		"github.com/schollz/progressbar/v3":           {"cmd/..."},

@@ -103,6 +103,9 @@ func (r *reading) read(ctx context.Context) error {
 	}
 	start := time.Now()
 	err := e.opts.Source.Load(ctx, sel, where, nil, func(_ int, row backend.Row) error { return r.row(row) })
+	if errors.Is(err, backend.ErrNotAsked) {
+		return err // without an event: nothing was asked
+	}
 	ev := event.Event{Kind: event.Load, Route: r.route.Name, Rows: r.rows, Bytes: r.bytes, Duration: time.Since(start)}
 	if err != nil && !errors.Is(err, errCut) {
 		ev.Error = err.Error()

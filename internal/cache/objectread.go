@@ -85,7 +85,7 @@ func (f *objectFlight) header() (o backend.Object, found, asked bool, err error)
 		o, found, err = f.route.Object(row)
 		return err
 	})
-	return o, found, true, err
+	return o, found, !errors.Is(err, backend.ErrNotAsked), err
 }
 
 // fetched is the answer to one query for chunks.

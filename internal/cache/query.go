@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -103,6 +104,10 @@ func (e *Engine) runOnce(ctx context.Context, b *batch) {
 		return nil // one row that makes no value leaves the others theirs
 	})
 	<-e.slots
+	if errors.Is(err, backend.ErrNotAsked) && e.ctx.Err() == nil {
+		b.fail(err) // as above
+		return
+	}
 	ev := event.Event{Kind: event.Load, Route: b.route, Rows: rows, Bytes: bytes, Duration: time.Since(start)}
 	if err != nil {
 		if e.ctx.Err() != nil {

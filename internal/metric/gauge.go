@@ -14,6 +14,16 @@ type Gauges struct {
 	ConnectedClients func() int64                      // open client connections
 	SpoolBytes       func() int64                      // bytes of events on disk that are yet to be sent
 	Backends         []Backend
+	Loads            func() Loads
+}
+
+// Loads are the figures of what stands in front of the source, and of what Redis refuses of it. Counts are since the start.
+type Loads struct {
+	Limit, UnderWay, Waiting int              // queries
+	Open                     bool             // the source is not asked, as most queries failed
+	Overloaded, Broken       int64            // queries refused: too many waited; the breaker was open
+	Retries                  int64            // queries that were asked once more
+	Refusals                 map[string]int64 // by reason: leases and values that Redis answered with an error
 }
 
 // Backend is one server, or cluster, that Forebay depends on.
@@ -39,9 +49,10 @@ func newGaugeCollector(g *Gauges) *collector {
 	limit := prometheus.NewDesc("forebay_redis_memory_max_bytes", "Redis's maxmemory, as its INFO last said; 0 is no bound.", nil, nil)
 	clients := prometheus.NewDesc("forebay_connected_clients", "Client connections that are open.", nil, nil)
 	spool := prometheus.NewDesc("forebay_events_spool_bytes", "Bytes of events on disk that are yet to be sent.", nil, nil)
+	loads := newLoadDescs()
 	up := prometheus.NewDesc("forebay_backend_up", "1 if the backend answered lately, else 0.", []string{"backend"}, nil)
 	return &collector{
-		descs: []*prometheus.Desc{near, used, limit, clients, spool, up},
+		descs: append(loads.all(), near, used, limit, clients, spool, up),
 		collect: func(ch chan<- prometheus.Metric) {
 			gauge := func(d *prometheus.Desc, ask func() int64) {
 				if ask != nil {
@@ -56,6 +67,9 @@ func newGaugeCollector(g *Gauges) *collector {
 					ch <- prometheus.MustNewConstMetric(used, prometheus.GaugeValue, float64(u))
 					ch <- prometheus.MustNewConstMetric(limit, prometheus.GaugeValue, float64(l))
 				}
+			}
+			if g.Loads != nil {
+				loads.collect(ch, g.Loads())
 			}
 			for _, b := range g.Backends {
 				v := 0.0

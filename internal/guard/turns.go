@@ -1,0 +1,115 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
+
+	"forebay/backend"
+)
+
+// turns bounds the queries under way. The bound is failsafe-go's adaptive limit, which follows the gradient of the time that queries take: when they
+// take longer than they did, there is a queue in the source, and there are fewer of ours at once, one less a second or two.
+//
+// Only queries of single rows and of some rows of a partition count for that. How long one of a whole partition takes says how much it brings, and how fast
+// its receiver is.
+type turns struct {
+	limiter adaptivelimiter.AdaptiveLimiter[any]
+	most    int
+
+	mean  atomic.Int64 // of the time that queries take, ns; the last dozen count the most
+	usual atomic.Int64 // what mean is while all is well, ns
+	due   atomic.Int64 // when usual may rise again, Unix ns
+}
+
+const (
+	// baselineAge is how many looks, of one or two seconds each, what is usual goes back. With failsafe-go's 10, a source that becomes ten times as slow is taken
+	// for usual before the limit has gone from 64 below 51; with 60 it goes to 14 within a minute and a half (TestTheLimitFollowsTheSource).
+	baselineAge = 60
+	// correlationAge is how many looks back it is judged whether more queries at once bring more answers: just what it needs to begin.
+	correlationAge = 12
+)
+
+func newTurns(o Options) *turns {
+	most, least := uint(max(o.Limit, 1)), uint(max(o.Least, 0))
+	if least == 0 || least > most {
+		least = most
+	}
+	limiter := adaptivelimiter.NewBuilder[any]().
+		WithLimits(least, most, most).
+		// The usual bound, five times what is under way, would have a burst after a quiet time wait for the limit to grow.
+		WithMaxLimitFunc(func(int) float64 { return float64(most) }).
+		WithBaselineWindow(baselineAge).
+		WithCorrelationWindow(correlationAge).
+		Build()
+	return &turns{limiter: limiter, most: int(most)}
+}
+
+// take waits for a turn until ctx ends. The error wraps backend.ErrNotAsked if that would be in vain, by what queries take now and what is before
+// this one.
+func (t *turns) take(ctx context.Context) (adaptivelimiter.Permit, error) {
+	if p, ok := t.limiter.TryAcquirePermit(); ok {
+		return p, nil
+	}
+	waiting, limit := t.limiter.Queued(), max(t.limiter.Limit(), 1)
+	mean := time.Duration(t.mean.Load())
+	needs := mean * time.Duration(2+waiting/limit) // whole rounds: to its turn, and its own
+	if until, ok := ctx.Deadline(); ok && time.Until(until) < needs {
+		return nil, fmt.Errorf("%w: %w: overloaded, %d queries wait for %d at once: an answer would take %v", backend.ErrSourceDown, backend.ErrNotAsked,
+			waiting, limit, needs.Round(100*time.Millisecond))
+	}
+	p, err := t.limiter.AcquirePermit(ctx)
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%w: %w: overloaded, %d queries were under way for the whole budget", backend.ErrSourceTimeout, backend.ErrNotAsked, limit)
+	default:
+		return nil, fmt.Errorf("%w: %w: %w", backend.ErrSourceTimeout, backend.ErrNotAsked, err)
+	}
+}
+
+// give gives a turn back, and learns from how long the query took.
+func (t *turns) give(p adaptivelimiter.Permit, q *backend.Select, out outcome, took time.Duration) {
+	if out == nothing || q.In == "" && q.MaxRows > 1 {
+		p.Drop()
+		return
+	}
+	t.learn(took)
+	p.Record()
+}
+
+// learn takes a query's time into the mean: an eighth of it, but all of the first. It lets the limit go back to the most once the source is as fast as it
+// was: by itself the limiter takes minutes, as it has seen that few queries at once bring more answers than many did, and that was the source's trouble.
+//
+// Usual follows the mean down at once, and up in about ten minutes: by then what was slow is the source's pace.
+func (t *turns) learn(took time.Duration) {
+	mean := drift(&t.mean, int64(took), 8)
+	usual := t.usual.Load()
+	if now, due := time.Now().UnixNano(), t.due.Load(); usual == 0 || mean < usual {
+		usual = drift(&t.usual, mean, 8)
+	} else if now >= due && t.due.CompareAndSwap(due, now+int64(time.Second)) {
+		usual = drift(&t.usual, mean, 512)
+	}
+	if mean <= usual+usual/4 && t.limiter.Limit() < t.most {
+		t.limiter.Reset()
+	}
+}
+
+// drift moves v towards to by one part of so many, and returns it. The zero v is there at once.
+func drift(v *atomic.Int64, to, part int64) int64 {
+	for {
+		was := v.Load()
+		now := was + (to-was)/part
+		if was == 0 {
+			now = to
+		}
+		if v.CompareAndSwap(was, now) {
+			return now
+		}
+	}
+}
