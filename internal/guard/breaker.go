@@ -28,7 +28,8 @@ const (
 // Queries that were sent before the breaker opened end at any time after. One that is answered while another tries closes it, which is right; one that
 // fails opens it once more, which costs a pause.
 type breaker struct {
-	of circuitbreaker.CircuitBreaker[any]
+	of    circuitbreaker.CircuitBreaker[any]
+	share float64
 }
 
 func newBreaker(o Options) *breaker {
@@ -51,7 +52,7 @@ func newBreaker(o Options) *breaker {
 			}
 		}).
 		Build()
-	return &breaker{b}
+	return &breaker{b, o.Failures}
 }
 
 // admit tells whether a query may be sent, and whether it is the one that tries.
@@ -84,10 +85,14 @@ func (b *breaker) open() bool {
 	}
 }
 
-// end records what became of a query that was let through.
+// end records what became of a query that was let through. failsafe-go judges at each end, also at a success: the one that completes the least number, of
+// which the older ones failed, would open the breaker just when the source has come back. That one is not counted.
 func (b *breaker) end(probe bool, out outcome) {
 	switch {
 	case out == answers, out == refuses:
+		if m := b.of.Metrics(); b.of.IsClosed() && m.Executions()+1 >= breakerLeast && float64(m.Failures()) >= b.share*float64(m.Executions()+1) {
+			return
+		}
 		b.of.RecordSuccess()
 	case out == fails, probe:
 		b.of.RecordFailure()

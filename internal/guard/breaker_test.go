@@ -195,6 +195,22 @@ func TestOneNodeOfThreeDownOpensNoBreaker(t *testing.T) {
 	})
 }
 
+func TestASuccessOpensNoBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.set(backend.ErrSourceDown, time.Millisecond)
+		s := guard.New(f, usual())
+		fail(t, s, 19)
+		f.set(nil, time.Millisecond)
+		for range 100 {
+			if _, err := load(t, s, budget); err != nil {
+				t.Fatalf("a load of a source that has come back: %v", err)
+			}
+		}
+		wantOpen(t, s, false)
+	})
+}
+
 func TestHealthOfWhatIsAnsweredBadly(t *testing.T) {
 	for _, test := range []struct {
 		name, want string

@@ -97,11 +97,8 @@ func (s *Source) Load(ctx context.Context, q *backend.Select, where, in []any, e
 		return mine
 	})
 	took := time.Since(began)
-	out := nothing
-	switch {
-	case mine != nil:
-		out = answers
-	default:
+	out := answers // if its receiver has had enough
+	if mine == nil {
 		out = judge(ctx, err, said, took)
 	}
 	s.end(probe, out)
