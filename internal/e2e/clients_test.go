@@ -12,6 +12,7 @@ import (
 )
 
 func TestRedisPyByURLOnly(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	for _, version := range []string{"5.3.1", "7.1.0", "8.1.0"} {
 		python := testkit.Python(t, "numpy", "redis=="+version)
@@ -28,6 +29,7 @@ func TestRedisPyByURLOnly(t *testing.T) {
 }
 
 func TestNumPyLoadsEveryEncoding(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	c, dir := s.client(t), t.TempDir()
 	value := func(name, key string) string {

@@ -114,6 +114,7 @@ func tellings(t *testing.T, s *stream, kinds string) (list []told) {
 }
 
 func TestExamplesTrainOnTheRealStack(t *testing.T) {
+	t.Parallel()
 	type run struct {
 		name, python, script, kind string
 		args                       []string
@@ -196,6 +197,7 @@ func wantMessages(t *testing.T, s *stream, out string) {
 }
 
 func TestWorkersEndWithTheirTrainer(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, nil)
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,9 +12,11 @@ import (
 // inTime is the budget of a request, 3 s, and what a busy machine may add.
 const inTime = 3500 * time.Millisecond
 
-// Reads that always miss and always hit. GETDEL of an absent key is loaded and not filled.
-func missing(reader, i int) []any { return []any{"GETDEL", key("test", 100+reader*100+i%100)} }
-func hitting(_, i int) []any      { return []any{"GET", key("test", i%cachedKeys)} }
+// inTimeOfMany is for a thousand clients in this process: the last of them waits for its turn here, too.
+const inTimeOfMany = 5 * time.Second
+
+// Reads of the digits that always hit.
+func hitting(_, i int) []any { return []any{"GET", key("test", i%cachedKeys)} }
 
 // cachedKeys is how many keys cached fills.
 const cachedKeys = 8
@@ -29,73 +32,124 @@ func cached(t testing.TB, f *forebay) {
 	}
 }
 
-// loads waits until a read that misses is answered by the source again, and says how long that took.
-func loads(t testing.TB, f *forebay, what string) {
-	t.Helper()
-	began, c := time.Now(), f.client(t)
-	eventually(t, what, func() bool { return ask(c, missing(0, 0)...).word == "value" })
-	t.Logf("%-34s after %s", what, since(began))
+// outage is a Cassandra of its own, which goes through all that needs one, as its start is what takes long.
+type outage struct {
+	server func() *testkit.CassandraServer // waits for its start
+	fleet  *fleet
 }
 
-// One private server goes through all of it, for its start is what takes long.
-func TestCassandraFails(t *testing.T) {
-	t.Parallel()
-	db := testkit.NewCassandra(t)
-	load(t, db.Addr, "ml", "digits", "test", "--pickle")
-	conf := setup{redis: testkit.Redis(t).Addr, cassandra: db.Addr, keyspace: "ml", routes: digitsRoutes}
-	f := serve(t, conf)
-	cached(t, f)
+func (o *outage) faults() []fault {
+	return []fault{
+		{"Cassandra killed and started again", o.killed},
+		{"Cassandra paused", o.paused},
+	}
+}
 
-	t.Run("killed", func(t *testing.T) {
-		hits, misses := f.read(t, 2, hitting), f.read(t, 2, missing)
-		misses.more(t, 50)
-		db.Kill()
-		killed := time.Now()
-		misses.more(t, 20)
-		hits.more(t, 50)
-		wantOutage(t, f, hits, misses, killed)
-		if r := ask(f.client(t), "MGET", key("test", 0), key("test", 99)); r.word != "SOURCEDOWN" && r.word != "SOURCETIMEOUT" || r.took > inTime {
-			t.Errorf("an MGET of which one key misses answers %s after %v", r.word, r.took)
-		}
-		if a := f.get(t, "/api/v1/values/"+key("test", 98)); a.status != 503 && a.status != 504 || !strings.Contains(a.body, `"source-down"`) && !strings.Contains(a.body, `"deadline"`) {
-			t.Errorf("a value by HTTP: %d %s", a.status, a.body)
-		}
-		if a := f.get(t, "/readyz"); a.status != 200 {
-			t.Errorf("/readyz answers %d though Redis answers: %s", a.status, a.body)
-		}
-	})
+func (o *outage) start(t *testing.T) {
+	server := o.server()
+	o.fleet = newFleet(t, newRows(t, server, testkit.Keyspace(t, server.Addr), "ASC", 4*perPartition), 1, nil)
+	o.fleet.warm(t)
+}
 
+// down is the words of a miss without the source.
+func down() []string { return []string{"SOURCEDOWN", "SOURCETIMEOUT"} }
+
+// loads waits until what misses is loaded again.
+func (o *outage) loads(t *testing.T, out *outcome, f *forebay, from time.Time) {
+	t.Helper()
+	c := f.client(t)
+	out.recovers(t, from, "misses are loaded", func() bool { return o.fleet.misses(0, 0).put(c).word == "value" })
+}
+
+// want wants what clients see while the source is away: hits as ever, and errors in time where the source is needed.
+func (o *outage) want(t *testing.T, out *outcome, hits, misses *readers, from time.Time) {
+	t.Helper()
+	out.add(t, "hits", hits.stop(), "value")
+	before, after := split(misses.stop(), from)
+	// One that was under way when the server went may have been answered or not.
+	out.add(t, "misses begun before", before, append(down(), "value")...)
+	out.add(t, "misses begun after", after, down()...)
+}
+
+func (o *outage) killed(t *testing.T, out *outcome) {
+	f := o.fleet.all[0]
+	hits, misses := f.ask(t, 2, o.fleet.hits), f.ask(t, 2, o.fleet.misses)
+	misses.more(t, 50)
+	o.server().Kill()
+	killed := time.Now()
+	misses.more(t, 20)
+	hits.more(t, 50)
+	o.want(t, out, hits, misses, killed)
+	q := o.fleet.rows.get(0, 99)
+	out.add(t, "an MGET of which one key misses", []reading{q.put(f.client(t))}, down()...)
+	if a := f.get(t, "/api/v1/values/"+taggedKey(98)); a.status != 503 && a.status != 504 || !strings.Contains(a.body, `"source-down"`) && !strings.Contains(a.body, `"deadline"`) {
+		t.Errorf("a value by HTTP: %d %s", a.status, a.body)
+	}
+	if a := f.get(t, "/readyz"); a.status != 200 {
+		t.Errorf("/readyz answers %d though Redis answers: %s", a.status, a.body)
+	}
+	conf := o.fleet.setup
 	conf.redis = testkit.Redis(t).Addr
 	late := serve(t, conf)
-	wantWords(t, "started while it is down: a miss", []reading{ask(late.client(t), missing(0, 0)...)}, inTime, "SOURCEDOWN", "SOURCETIMEOUT")
-	wantWords(t, "started while it is down: a write", []reading{ask(late.client(t), "SET", "x", 1)}, inTime, "value")
+	out.add(t, "started while it is down: a miss", []reading{o.fleet.misses(0, 0).put(late.client(t))}, down()...)
+	out.add(t, "started while it is down: a write", []reading{ask(late.client(t), "SET", "x", 1)}, "value")
 	began := time.Now()
-	db.Start()
+	o.server().Start()
 	t.Logf("%-34s %s", "Cassandra started again in", since(began))
-	loads(t, f, "killed: misses load again")
-	loads(t, late, "started while it is down: loads")
-
-	t.Run("paused", func(t *testing.T) {
-		hits, misses := f.read(t, 2, hitting), f.read(t, 2, missing)
-		misses.more(t, 50)
-		db.Pause()
-		paused := time.Now()
-		misses.more(t, 6)
-		hits.more(t, 50)
-		wantOutage(t, f, hits, misses, paused)
-		db.Resume()
-		loads(t, f, "paused: misses load again")
-	})
-	f.terminate(t)
+	back := time.Now()
+	o.loads(t, out, late, back)
+	o.loads(t, out, f, back)
 	late.terminate(t)
 }
 
-// wantOutage wants what clients see while the source is away: hits as ever, and errors in time where the source is needed.
-func wantOutage(t *testing.T, f *forebay, hits, misses *readers, from time.Time) {
-	t.Helper()
-	wantWords(t, "hits", hits.stop(), inTime, "value")
-	before, after := split(misses.stop(), from)
-	// One that was under way when the server went may have been answered or not.
-	wantWords(t, "misses begun before", before, inTime, "value", "SOURCEDOWN", "SOURCETIMEOUT")
-	wantWords(t, "misses begun after", after, inTime, "SOURCEDOWN", "SOURCETIMEOUT")
+func (o *outage) paused(t *testing.T, out *outcome) {
+	f := o.fleet.all[0]
+	hits, misses := f.ask(t, 2, o.fleet.hits), f.ask(t, 6, o.fleet.misses)
+	misses.more(t, 50)
+	o.server().Pause()
+	defer o.server().Resume()
+	paused := time.Now()
+	misses.more(t, 9) // all that were under way, and some that were begun after
+	hits.more(t, 50)
+	o.want(t, out, hits, misses, paused)
+	resumed := time.Now()
+	o.server().Resume()
+	o.loads(t, out, f, resumed)
+}
+
+// sourceFaults are those of a Cassandra that answers late.
+func sourceFaults() []fault {
+	return []fault{{"Cassandra slow (1.4 s, then 8 s a query), 1,000 clients waiting", sourceSlow}}
+}
+
+func sourceSlow(t *testing.T, o *outcome) {
+	const clients = 1000
+	f := newFleet(t, taggedRows(t, "ASC", 3*clients), 0, nil)
+	at, network := f.behind(t)
+	f.all = append(f.all, at)
+	f.warm(t)
+	c := at.client(t)
+	for n, delay := range []time.Duration{700 * time.Millisecond, 4 * time.Second} { // in each direction
+		network.Delay(delay)
+		hits := at.ask(t, 2, f.hits)
+		row := func(i int) int { return clients*(n+1) - clients/2 + i }
+		list := herd(t, f.all, clients, func(i int) string { return "GET " + taggedKey(row(i)) })
+		allowed := append(down(), "value")
+		if n == 1 {
+			allowed = down()
+		}
+		what := fmt.Sprintf("1,000 misses, %v late", 2*delay)
+		wantWords(t, what, readings(list), inTimeOfMany, allowed...)
+		o.count(readings(list))
+		for i, h := range list {
+			if h.word == "value" {
+				must(t, f.rows.right(row(i), 1, h.reply))
+			}
+		}
+		o.add(t, "hits", hits.stop(), "value")
+		network.Restore()
+		began := time.Now()
+		o.recovers(t, began, "misses are loaded", func() bool { return f.misses(0, n).put(c).word == "value" })
+	}
+	f.rows.wantCacheRight(t, f.redis, 3*clients)
 }

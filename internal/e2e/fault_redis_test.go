@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,191 +13,227 @@ import (
 	"forebay/internal/testkit"
 )
 
-func TestRedisFails(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, nil)
-	cached(t, s.forebay)
+func redisFaults() []fault {
+	return []fault{
+		{"Redis killed and started again, empty", redisRestarted},
+		{"Redis paused for 3 s", redisPaused},
+		{"Redis full, without eviction", redisFull},
+		{"10,000 keys expire at once", redisExpires},
+	}
+}
 
-	t.Run("killed", s.redisKilled)
-	t.Run("back", s.redisBack)
-	t.Run("paused", s.redisPaused)
-	events := s.end(t)
+// hits reads a few rows, which are in Redis before long; misses reads others, and stores none.
+func (f *fleet) hits(_, i int) question { return f.rows.get(i % 8) }
+
+func (f *fleet) misses(reader, i int) question {
+	q := f.rows.get(perPartition*(1+reader%3) + i%perPartition)
+	q.args[0] = "GETDEL"
+	return q
+}
+
+// warm fills what hits reads.
+func (f *fleet) warm(t testing.TB) {
+	t.Helper()
+	c := f.all[0].client(t)
+	for i := range 8 {
+		if r := f.hits(0, i).put(c); r.word != "value" {
+			t.Fatalf("GET answers %s (%v)", r.word, r.wrong)
+		}
+	}
+}
+
+// withEvents has a Forebay's events kept in a topic.
+func withEvents(t testing.TB) func(*setup) {
+	return func(s *setup) { s.broker, s.topic = testkit.Kafka(t).Broker, testkit.Topic(t) }
+}
+
+func redisRestarted(t *testing.T, o *outcome) {
+	f := newFleet(t, taggedRows(t, "ASC", 4*perPartition), 1, withEvents(t))
+	f.warm(t)
+	at := f.all[0]
+	routed, missing := at.ask(t, 2, f.hits), at.ask(t, 2, f.misses)
+	unrouted := at.read(t, 2, func(reader, i int) []any { return [][]any{{"GET", "mine"}, {"SET", "mine", i}}[reader] })
+	routed.more(t, 50)
+	f.redis.Kill()
+	killed := time.Now()
+	routed.more(t, 100)
+	missing.more(t, 50)
+	unrouted.more(t, 50)
+	f.wantWithoutRedis(t)
+	// A write whose reply is lost has an outcome that nobody knows: its connection is closed.
+	before, after := split(unrouted.stop(), killed)
+	o.add(t, "unrouted, begun before", before, "value", "nil", "REDISDOWN", "EOF", "read")
+	o.add(t, "unrouted, begun after", after, "REDISDOWN", "EOF")
+	wantFew(t, after, "EOF", 1)
+	began := time.Now()
+	f.redis.Start()
+	c := at.client(t)
+	eventually(t, "writes are taken again", func() bool { return ask(c, "SET", "mine", 1).word == "value" })
+	o.recovers(t, began, "values are filled", func() bool {
+		return f.hits(0, 0).put(c).word == "value" && f.redis.Do(t, "EXISTS", taggedKey(0)) == int64(1)
+	})
+	eventually(t, "evictions are heard again", func() bool {
+		return strings.Count(at.log(), "redis notification flags added") == 2 && strings.Contains(at.log(), "heard again")
+	})
+	o.add(t, "hits", routed.stop(), "value")
+	o.add(t, "misses", missing.stop(), "value")
+	f.rows.wantCacheRight(t, f.redis, 4*perPartition)
+	at.terminate(t)
+	events := readTopic(t, f.setup.broker, f.setup.topic, ended(1))
 	if r := events.verify(t); !r.Complete() || r.Lost != 0 || r.Open != 0 {
 		t.Errorf("the topic is not whole: %+v", r)
 	}
 	wantCounted(t, events, "gap", 1) // nobody heard what left Redis while it was away
-	t.Logf("events: %s", events.kinds())
-}
-
-// redisKilled ends Redis while clients read and write.
-func (s *stack) redisKilled(t *testing.T) {
-	routed, unrouted := s.read(t, 2, hitting), s.read(t, 2, func(reader, i int) []any {
-		return [][]any{{"GET", "mine"}, {"SET", "mine", i}}[reader]
-	})
-	routed.more(t, 50)
-	s.redis.Kill()
-	killed := time.Now()
-	routed.more(t, 100)
-	unrouted.more(t, 50)
-	before, after := split(routed.stop(), killed)
-	wantWords(t, "routed, begun before", before, inTime, "value")
-	wantWords(t, "routed, begun after", after, inTime, "value")
-	before, after = split(unrouted.stop(), killed)
-	// A write whose reply is lost has an outcome that nobody knows: its connection is closed.
-	wantWords(t, "unrouted, begun before", before, inTime, "value", "nil", "REDISDOWN", "EOF", "read")
-	wantWords(t, "unrouted, begun after", after, inTime, "REDISDOWN", "EOF")
-	wantFew(t, after, "EOF", 1)
-	s.wantWithoutRedis(t)
 }
 
 // wantWithoutRedis wants what commands and health say while it is down.
-func (s *stack) wantWithoutRedis(t *testing.T) {
+func (f *fleet) wantWithoutRedis(t *testing.T) {
 	t.Helper()
+	at := f.all[0]
 	for _, cmd := range []string{"INCR", "HGETALL", "LPOP", "DEL", "KEYS", "TTL", "BLPOP"} {
 		args := []any{cmd, "mine"}
 		if cmd == "BLPOP" {
 			args = append(args, 1)
 		}
-		if r := ask(s.client(t), args...); r.word != "REDISDOWN" || r.took > inTime {
+		if r := ask(at.client(t), args...); r.word != "REDISDOWN" || r.took > inTime {
 			t.Errorf("%s answers %s after %v", cmd, r.word, r.took)
 		}
 	}
-	if a := s.get(t, "/readyz"); a.status != 200 {
+	if a := at.get(t, "/readyz"); a.status != 200 {
 		t.Errorf("/readyz answers %d though Cassandra answers: %s", a.status, a.body)
 	}
 	eventually(t, "health names Redis", func() bool {
-		a := s.get(t, "/healthz")
+		a := at.get(t, "/healthz")
 		return strings.Contains(a.body, `"degraded"`) && strings.Contains(a.body, `{"name":"redis","ok":false`)
 	})
 }
 
-// redisBack starts it again, empty.
-func (s *stack) redisBack(t *testing.T) {
-	began := time.Now()
-	s.redis.Start()
-	c := s.client(t)
-	eventually(t, "writes are taken again", func() bool { return ask(c, "SET", "mine", 1).word == "value" })
-	t.Logf("%-34s after %s", "Redis back: writes are taken", since(began))
-	eventually(t, "values are filled again", func() bool {
-		return ask(c, "GET", key("test", 0)).word == "value" && s.redis.Do(t, "EXISTS", key("test", 0)) == int64(1)
-	})
-	t.Logf("%-34s after %s", "Redis back: values are filled", since(began))
-	eventually(t, "evictions are heard again", func() bool {
-		return strings.Count(s.log(), "redis notification flags added") == 2 && strings.Contains(s.log(), "heard again")
-	})
-}
-
-// redisPaused stops it with its connections open: nothing tells that it does not answer.
-func (s *stack) redisPaused(t *testing.T) {
-	c := s.client(t)
-	routed := s.read(t, 2, hitting)
+// Redis is stopped with its connections open: nothing tells that it does not answer. Reads of rows are answered without it; what needs it waits, and after the
+// budget is told, a read by an error and a write by the end. What came later is done, once.
+func redisPaused(t *testing.T, o *outcome) {
+	f := newFleet(t, taggedRows(t, "ASC", 4*perPartition), 1, nil)
+	f.warm(t)
+	at := f.all[0]
+	counter, hanging := at.client(t), []*goredis.Client{at.client(t), at.client(t)}
+	must(t, counter.Set(t.Context(), "n", 0, 0).Err())
+	for _, c := range hanging {
+		must(t, c.Ping(t.Context()).Err())
+	}
+	routed, missing := at.ask(t, 2, f.hits), at.ask(t, 2, f.misses)
 	routed.more(t, 50)
-	// What is not routed waits for Redis, as it would without Forebay, and is answered when it goes on.
-	must(t, c.Set(t.Context(), "n", 0, 0).Err())
-	s.redis.Pause()
+	f.redis.Pause()
+	defer f.redis.Resume()
 	paused := time.Now()
+	told := make(chan reading, len(hanging))
+	for i, args := range [][]any{{"GET", "mine"}, {"SET", "mine", 7}} {
+		go func() { told <- ask(hanging[i], args...) }()
+	}
+	within(t, 2*time.Second, "a second of the pause is over", func() bool { return time.Since(paused) > time.Second })
 	counted := make(chan error, 1)
 	go func() {
-		p := s.client(t).Pipeline()
+		p := counter.Pipeline()
 		for range 3 {
 			p.Incr(context.Background(), "n")
 		}
 		_, err := p.Exec(context.Background())
 		counted <- err
 	}()
-	routed.more(t, 100)
-	before, after := split(routed.stop(), paused)
-	wantWords(t, "paused: routed, begun before", before, inTime, "value")
-	wantWords(t, "paused: routed, begun after", after, inTime, "value")
-	began := time.Now()
-	s.redis.Resume()
+	o.add(t, "hanging, unrouted", []reading{<-told, <-told}, "REDISDOWN", "EOF")
+	within(t, inTime, "3 s of the pause are over", func() bool { return time.Since(paused) > 3*time.Second })
+	resumed := time.Now()
+	f.redis.Resume()
 	if err := <-counted; err != nil {
 		t.Errorf("writes sent while Redis was paused: %v", err)
 	}
-	if n, err := c.Get(t.Context(), "n").Int(); n != 3 || err != nil {
+	if n, err := counter.Get(t.Context(), "n").Int(); n != 3 || err != nil {
 		t.Errorf("three INCR counted %d, %v", n, err)
 	}
-	t.Logf("%-34s after %s", "Redis resumed: writes", since(began))
-	s.redisHangs(t)
-}
-
-// redisHangs stops it for longer than the budget: what waits for it is told, a read by an error and a write by the end.
-func (s *stack) redisHangs(t *testing.T) {
-	t.Helper()
-	clients := []*goredis.Client{s.client(t), s.client(t)}
-	for _, c := range clients {
-		must(t, c.Ping(t.Context()).Err())
-	}
-	s.redis.Pause()
-	defer s.redis.Resume()
-	words := make(chan reading, 2)
-	for i, args := range [][]any{{"GET", "mine"}, {"SET", "mine", 7}} {
-		go func() { words <- ask(clients[i], args...) }()
-	}
-	for range 2 {
-		if r := <-words; r.took > inTime+500*time.Millisecond || (r.word != "REDISDOWN" && r.word != "EOF") {
-			t.Errorf("hanging Redis: %s after %v", r.word, r.took)
-		}
-	}
-}
-
-// split parts reads by when they began.
-func split(list []reading, at time.Time) (before, after []reading) {
-	for _, r := range list {
-		if r.began.Before(at) {
-			before = append(before, r)
-		} else {
-			after = append(after, r)
-		}
-	}
-	return before, after
-}
-
-// wantFew wants at most n reads that ended with the word.
-func wantFew(t testing.TB, list []reading, word string, n int) {
-	t.Helper()
-	for _, r := range list {
-		if r.word == word {
-			n--
-		}
-	}
-	if n < 0 {
-		t.Errorf("%d reads too many ended with %s", -n, word)
-	}
-}
-
-// wantCounted wants at least n events of a kind.
-func wantCounted(t testing.TB, s *stream, kind string, n int) {
-	t.Helper()
-	if got := len(s.of(kind)); got < n {
-		t.Errorf("%d events %s, want at least %d: %s", got, kind, n, s.kinds())
-	}
-}
-
-func TestForebayStartsWhileRedisIsDown(t *testing.T) {
-	t.Parallel()
-	server := testkit.Redis(t)
-	server.Stop()
-	addr, keyspace := stored.digits(t)
-	f := serve(t, setup{redis: server.Addr, cassandra: addr, keyspace: keyspace, routes: digitsRoutes})
-	if !strings.Contains(f.banner, "does not answer yet") {
-		t.Errorf("the banner does not say that Redis is down:\n%s", f.banner)
-	}
-	c := f.client(t)
-	if r := ask(c, "SET", "mine", 1); r.word != "REDISDOWN" || r.took > inTime {
-		t.Errorf("a write answers %s after %v", r.word, r.took)
-	}
-	// Nobody has said yet whom Redis lets read.
-	if r := ask(c, hitting(0, 0)...); r.word != "REDISDOWN" || r.took > inTime {
-		t.Errorf("a routed read answers %s after %v", r.word, r.took)
-	}
-	server.Start()
-	eventually(t, "reads are answered and filled", func() bool {
-		return ask(c, hitting(0, 0)...).word == "value" && server.Do(t, "EXISTS", key("test", 0)) == int64(1)
+	o.recovers(t, resumed, "writes are taken, values filled", func() bool {
+		return ask(counter, "DEL", taggedKey(200)).word == "value" && f.rows.get(200).put(counter).word == "value" &&
+			f.redis.Do(t, "EXISTS", taggedKey(200)) == int64(1)
 	})
-	eventually(t, "evictions are watched", func() bool {
-		flags, _ := server.Do(t, "CONFIG", "GET", "notify-keyspace-events").(map[any]any)
-		return flags["notify-keyspace-events"] != ""
+	o.add(t, "hits", routed.stop(), "value")
+	o.add(t, "misses", missing.stop(), "value")
+	f.rows.wantCacheRight(t, f.redis, 4*perPartition)
+}
+
+// A Redis that refuses all that enlarges it: values are served, and not stored.
+func redisFull(t *testing.T, o *outcome) {
+	f := newFleet(t, taggedRows(t, "ASC", 8*perPartition), 1, nil, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
+	f.warm(t)
+	at, direct := f.all[0], f.redis.Client()
+	defer direct.Close()
+	filled := 0
+	for ; direct.Set(t.Context(), fmt.Sprint("filler:", filled), strings.Repeat("x", 10<<10), 0).Err() == nil; filled++ {
+		if filled == 10_000 {
+			t.Fatal("Redis is never full")
+		}
+	}
+	for direct.Set(t.Context(), fmt.Sprint("small:", filled), "x", 0).Err() == nil {
+		filled++ // what is left is taken in small pieces
+	}
+	routed := at.ask(t, 2, f.hits)
+	missing := at.ask(t, 2, func(reader, i int) question { return f.rows.get(perPartition*(2+reader) + i%perPartition) })
+	missing.more(t, 200)
+	o.add(t, "hits", routed.stop(), "value")
+	o.add(t, "misses", missing.stop(), "value")
+	o.add(t, "writes", []reading{ask(at.client(t), "SET", "mine", strings.Repeat("x", 10<<10))}, "OOM")
+	eventually(t, "refused fills are counted", func() bool {
+		return !strings.Contains(at.get(t, "/metrics").body, `forebay_fills_total{result="error",route="tagged"} 0`+"\n")
 	})
-	f.terminate(t)
+	emptied := time.Now()
+	f.redis.Do(t, "CONFIG", "SET", "maxmemory", "64mb")
+	c := at.client(t)
+	o.recovers(t, emptied, "values are filled", func() bool {
+		return f.rows.get(500).put(c).word == "value" && f.redis.Do(t, "EXISTS", taggedKey(500)) == int64(1)
+	})
+	f.rows.wantCacheRight(t, f.redis, 8*perPartition)
+}
+
+// Ten thousand values end at the same moment, under readers: each is loaded once, by queries of whole partitions' rows.
+func redisExpires(t *testing.T, o *outcome) {
+	const n, readers = 10_000, 8
+	const parts = n / perPartition
+	f := newFleet(t, taggedRows(t, "ASC", parts*perPartition), 2, nil)
+	whole := func(part int) question {
+		idx := make([]int, perPartition)
+		for i := range idx {
+			idx[i] = part*perPartition + i
+		}
+		return f.rows.get(idx...)
+	}
+	c := f.all[0].client(t)
+	for part := range parts {
+		if r := whole(part).put(c); r.word != "value" {
+			t.Fatalf("MGET answers %s (%v)", r.word, r.wrong)
+		}
+	}
+	reads, direct := f.rows.reads(t), f.redis.Client()
+	defer direct.Close()
+	at := time.Now().Add(300 * time.Millisecond)
+	pipe := direct.Pipeline()
+	var keys []any
+	for i := range parts * perPartition {
+		keys = append(keys, taggedKey(i))
+		pipe.PExpireAt(t.Context(), taggedKey(i), at)
+	}
+	_, err := pipe.Exec(t.Context())
+	must(t, err)
+	var next atomic.Int64
+	ask := func(_, _ int) question { return whole(int(next.Add(1)) % parts) }
+	a, b := f.all[0].ask(t, readers/2, ask), f.all[1].ask(t, readers/2, ask)
+	within(t, inTime, "they have expired", func() bool { return time.Now().After(at) })
+	o.recovers(t, at, "all are loaded again", func() bool {
+		return f.redis.Do(t, append([]any{"EXISTS"}, keys...)...) == int64(parts*perPartition)
+	})
+	o.add(t, "readers of one", a.stop(), "value")
+	o.add(t, "readers of another", b.stop(), "value")
+	if held := f.rows.wantCacheRight(t, f.redis, parts*perPartition); held != parts*perPartition {
+		t.Errorf("%d values are held", held)
+	}
+	queries := f.rows.reads(t) - reads
+	if queries > 2*parts {
+		t.Errorf("%d queries for %d rows of %d partitions", queries, n, parts)
+	}
+	t.Logf("%d rows came by %d queries", n, queries)
 }

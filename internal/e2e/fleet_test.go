@@ -17,6 +17,7 @@ type fleet struct {
 	rows  *rows
 	redis *testkit.RedisServer
 	all   []*forebay
+	setup setup
 }
 
 // taggedRows is a table of its own in the shared keyspace of tests that only add tables.
@@ -26,18 +27,27 @@ func taggedRows(t testing.TB, order string, n int) *rows {
 	return newRows(t, testkit.Cassandra(t), keyspace, order, n)
 }
 
-// newFleet starts n Forebays on the rows.
-func newFleet(t testing.TB, r *rows, n int, change func(*setup)) *fleet {
+// newFleet starts n Forebays on the rows and a Redis of their own.
+func newFleet(t testing.TB, r *rows, n int, change func(*setup), redisArgs ...string) *fleet {
 	t.Helper()
-	f := &fleet{rows: r, redis: testkit.Redis(t)}
-	s := setup{redis: f.redis.Addr, cassandra: r.server.Addr, keyspace: r.keyspace, routes: r.routes()}
+	f := &fleet{rows: r, redis: testkit.Redis(t, redisArgs...)}
+	f.setup = setup{redis: f.redis.Addr, cassandra: r.server.Addr, keyspace: r.keyspace, routes: r.routes()}
 	if change != nil {
-		change(&s)
+		change(&f.setup)
 	}
 	for range n {
-		f.all = append(f.all, serve(t, s))
+		f.all = append(f.all, serve(t, f.setup))
 	}
 	return f
+}
+
+// behind starts one more, of which the way to Cassandra can be broken.
+func (f *fleet) behind(t testing.TB, args ...string) (*forebay, *testkit.FaultProxy) {
+	t.Helper()
+	network := testkit.NewFaultProxy(t, "tcp", f.rows.server.Addr)
+	s := f.setup
+	s.cassandra = network.Addr
+	return serveFile(t, s.write(t), args...), network
 }
 
 // leaseOf is the hidden key that says who loads a row.

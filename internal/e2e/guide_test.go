@@ -59,6 +59,7 @@ print("the same")
 `
 
 func TestGuideFromCacheAsideAndBack(t *testing.T) {
+	t.Parallel()
 	routes := regexp.MustCompile("(?s)```yaml\nroutes:(.*?)```").FindStringSubmatch(guide(t))
 	if routes == nil {
 		t.Fatal("GUIDE.md has no routes")

@@ -6,6 +6,7 @@
 package e2e_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,7 +50,15 @@ func (b *binary) path(t testing.TB) string {
 
 func (b *binary) file() string { return filepath.Join(b.dir, "forebay") }
 
+// sideBySide is how many tests run at once. They wait for servers more than they work, so there may be more of them than cores.
+const sideBySide = "6"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", sideBySide); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 	status := m.Run()
 	if err := stored.drop(); err != nil {
 		fmt.Fprintln(os.Stderr, "keyspace", stored.keyspace, "is left:", err)

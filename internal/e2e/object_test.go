@@ -34,7 +34,7 @@ const keptRoutes = `
 `
 
 // storeObject has forebay load store an object of the given size and returns its bytes.
-func storeObject(t *testing.T, addr, keyspace, name string, size int) []byte {
+func storeObject(t testing.TB, addr, keyspace, name string, size int) []byte {
 	t.Helper()
 	b := make([]byte, size)
 	for i, r := 0, rand.New(rand.NewPCG(1, uint64(size))); i+8 <= size; i += 8 {
@@ -50,7 +50,7 @@ func storeObject(t *testing.T, addr, keyspace, name string, size int) []byte {
 }
 
 // loadObject stores a file as an object by "forebay load".
-func loadObject(t *testing.T, addr, keyspace, dataset, name, path string) {
+func loadObject(t testing.TB, addr, keyspace, dataset, name, path string) {
 	t.Helper()
 	status, _, stderr := run(t, "load", "--source.cassandra.hosts="+addr, "--source.cassandra.keyspace="+keyspace,
 		"--dataset="+dataset, "--object", "--name="+name, path)

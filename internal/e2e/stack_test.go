@@ -30,6 +30,7 @@ func (s *shelf) digits(t testing.TB) (addr, keyspace string) {
 		load(t, db.Addr, name, "digits", "train", "--pickle")
 		load(t, db.Addr, name, "digits", "test", "--pickle")
 		load(t, db.Addr, name, "plain", "test")
+		storeObject(t, db.Addr, name, "first", 1000) // so that there are the tables
 		s.keyspace = name
 	})
 	if s.keyspace == "" {

@@ -200,6 +200,7 @@ func TestTrainerOnTheRealStack(t *testing.T) {
 }
 
 func TestTrainerOnTheEmbeddedDefault(t *testing.T) {
+	t.Parallel()
 	trainer(t) // asked first: where nothing real is wanted, nothing is started
 	f := serveFile(t, "", "--listen.address=127.0.0.1:0", "--http.address=127.0.0.1:0")
 	tr := train(t, f.url())

@@ -43,6 +43,7 @@ func member(t *testing.T, npz, name string) string {
 
 // TestWholeArrays trains twice on arrays that "forebay load --object" has stored: the first run loads each, the second finds both.
 func TestWholeArrays(t *testing.T) {
+	t.Parallel()
 	python, dir := trainer(t), t.TempDir()
 	images, labels := filepath.Join(dir, "images.npy"), filepath.Join(dir, "labels.npy")
 	runExample(t, python, "make_images.py", images, labels)
@@ -86,6 +87,7 @@ func TestWholeArrays(t *testing.T) {
 
 // TestWholeArraysOfTheEmbeddedDefault reads the bundled digits with the example's own default keys.
 func TestWholeArraysOfTheEmbeddedDefault(t *testing.T) {
+	t.Parallel()
 	python := trainer(t)
 	const digits = "../../examples/digits/digits-train.npz"
 	images, labels := member(t, digits, "images"), member(t, digits, "labels")

@@ -57,11 +57,21 @@ func wrap(variable string, err error) error {
 // NewCassandra starts a private server, which takes 5 to 20 s, and removes it after the test.
 func NewCassandra(t testing.TB) *CassandraServer {
 	t.Helper()
+	return BeginCassandra(t)()
+}
+
+// BeginCassandra is [NewCassandra] in the background, for a test that has other things to do, or to wait for: what it returns waits until the server answers.
+// It is to be called from t's goroutine or that of a subtest.
+func BeginCassandra(t testing.TB) (ready func() *CassandraServer) {
+	t.Helper()
 	need(t, "Cassandra")
-	s, err := server.StartCassandra(startContext(t))
-	must(t, err)
-	t.Cleanup(func() { must(t, s.Remove()) })
-	return &CassandraServer{control: control{t, s}, Addr: s.Addr}
+	started := inBackground(t, server.StartCassandra, (*server.Cassandra).Remove)
+	return func() *CassandraServer {
+		t.Helper()
+		s, err := started()
+		must(t, err)
+		return &CassandraServer{control: control{t, s}, Addr: s.Addr}
+	}
 }
 
 // Keyspace makes a keyspace of a fresh name (replication 1) and drops it after the test, unless the server is down by then.

@@ -42,11 +42,20 @@ func Kafka(t testing.TB) *KafkaServer {
 // NewKafka starts a private broker, which takes 5 to 10 s, and removes it after the test.
 func NewKafka(t testing.TB) *KafkaServer {
 	t.Helper()
+	return BeginKafka(t)()
+}
+
+// BeginKafka is [NewKafka] in the background, as [BeginCassandra].
+func BeginKafka(t testing.TB) (ready func() *KafkaServer) {
+	t.Helper()
 	need(t, "Kafka")
-	s, err := server.StartKafka(startContext(t))
-	must(t, err)
-	t.Cleanup(func() { must(t, s.Remove()) })
-	return &KafkaServer{control: control{t, s}, Broker: s.Broker}
+	started := inBackground(t, server.StartKafka, (*server.Kafka).Remove)
+	return func() *KafkaServer {
+		t.Helper()
+		s, err := started()
+		must(t, err)
+		return &KafkaServer{control: control{t, s}, Broker: s.Broker}
+	}
 }
 
 // Topic is a topic name not used before. The topic does not exist yet.

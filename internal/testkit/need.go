@@ -104,3 +104,26 @@ func (o *once[T]) get(start func() (T, error)) (T, error) {
 	}
 	return o.value, o.err
 }
+
+// inBackground starts a server in a goroutine that t's cleanup waits for, and removes it after the test. What it returns waits for the start.
+func inBackground[S any](t testing.TB, start func(context.Context) (S, error), remove func(S) error) (started func() (S, error)) {
+	type result struct {
+		server S
+		err    error
+	}
+	ctx, done := startContext(t), make(chan result, 1)
+	go func() {
+		s, err := start(ctx)
+		done <- result{s, err}
+	}()
+	started = sync.OnceValues(func() (S, error) {
+		r := <-done
+		return r.server, r.err
+	})
+	t.Cleanup(func() {
+		if s, err := started(); err == nil {
+			must(t, remove(s))
+		}
+	})
+	return started
+}
