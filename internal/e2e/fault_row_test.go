@@ -88,7 +88,7 @@ func (x *object) refused(t *testing.T, o *outcome) {
 		r.more(t, 10)
 	}
 	for _, r := range readers {
-		o.add(t, "readers", r.stop(), "SOURCEINVALID")
+		o.add(t, "readers", r.stop(), "SOURCEINVALID", "SOURCETIMEOUT")
 	}
 	if n := x.redis.Do(t, "EXISTS", "whole:"+x.name); n != int64(0) {
 		t.Error("it is stored")
@@ -121,7 +121,7 @@ func (f *fleet) wantInvalid(t *testing.T, o *outcome, row int) {
 		r.more(t, 9)
 	}
 	for _, r := range readers {
-		o.add(t, "readers", r.stop(), "SOURCEINVALID", "value") // of the row, and of its neighbour
+		o.add(t, "readers", r.stop(), "SOURCEINVALID", "value", "SOURCETIMEOUT") // of the row, and of its neighbour
 	}
 	c := f.all[0].client(t)
 	o.add(t, "the row", []reading{f.rows.get(row).put(c)}, "SOURCEINVALID")

@@ -51,7 +51,7 @@ func (b *binary) path(t testing.TB) string {
 func (b *binary) file() string { return filepath.Join(b.dir, "forebay") }
 
 // sideBySide is how many tests run at once. They wait for servers more than they work, so there may be more of them than cores.
-const sideBySide = "6"
+const sideBySide = "5"
 
 func TestMain(m *testing.M) {
 	flag.Parse()

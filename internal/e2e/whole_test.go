@@ -43,7 +43,6 @@ func member(t *testing.T, npz, name string) string {
 
 // TestWholeArrays trains twice on arrays that "forebay load --object" has stored: the first run loads each, the second finds both.
 func TestWholeArrays(t *testing.T) {
-	t.Parallel()
 	python, dir := trainer(t), t.TempDir()
 	images, labels := filepath.Join(dir, "images.npy"), filepath.Join(dir, "labels.npy")
 	runExample(t, python, "make_images.py", images, labels)
