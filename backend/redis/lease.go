@@ -18,8 +18,12 @@ import (
 // acquireBatch is how many keys one script looks at: Redis does nothing else meanwhile, about 1 ms.
 const acquireBatch = 512
 
-// Acquire implements [backend.Leaser] by one script for up to 512 keys, all in one round trip. On a connection that proves broken it is asked once more, with the
-// same token: what was taken the first time is taken still.
+// Acquire implements [backend.Leaser] by one script for up to 512 keys, all in one round trip. On a connection that proves broken it is asked once more, under
+// another token, to which leases of the first go over. The same token would be one that is used twice:
+//
+//  1. The first question is on its way; its connection ends, as something between here and Redis has. The second is answered: the lease is taken, the row is read.
+//  2. A client of another process has changed the row; it drops the lease, and deletes the key.
+//  3. The first question arrives, and takes the lease again. The old row would fit.
 func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks []backend.Ask) ([]backend.Grant, error) {
 	if len(asks) == 0 {
 		return nil, nil
@@ -29,12 +33,12 @@ func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks [
 		return nil, err
 	}
 	token := rand.Text()
-	var calls []*call
-	for from := 0; from < len(asks); from += acquireBatch {
-		calls = append(calls, c.acquireCall(token, life, asks[from:min(from+acquireBatch, len(asks))]))
-	}
+	calls := c.acquireCalls(token, "", life, asks)
 	err = c.run(ctx, pool, c.acquire, calls)
 	if err != nil && isBroken(err) && ctx.Err() == nil {
+		former := token
+		token = rand.Text()
+		calls = c.acquireCalls(token, former, life, asks)
 		err = c.run(ctx, pool, c.acquire, calls)
 	}
 	if err = c.failure(ctx, err); err != nil {
@@ -43,7 +47,7 @@ func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks [
 	grants := make([]backend.Grant, 0, len(asks))
 	for _, one := range calls {
 		list, err := one.cmd.Result()
-		if err == nil && len(list) != 1+len(one.args)-2 {
+		if err == nil && len(list) != 1+len(one.args)-acquireArgs {
 			err = errors.New("the script's answer has another length")
 		}
 		if err != nil {
@@ -57,8 +61,18 @@ func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks [
 	return grants, nil
 }
 
-func (c *Client) acquireCall(token string, life time.Duration, asks []backend.Ask) *call {
-	one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds()}}
+// acquireArgs is how many arguments of acquireScript are of no key.
+const acquireArgs = 3
+
+func (c *Client) acquireCalls(token, former string, life time.Duration, asks []backend.Ask) (calls []*call) {
+	for from := 0; from < len(asks); from += acquireBatch {
+		calls = append(calls, c.acquireCall(token, former, life, asks[from:min(from+acquireBatch, len(asks))]))
+	}
+	return calls
+}
+
+func (c *Client) acquireCall(token, former string, life time.Duration, asks []backend.Ask) *call {
+	one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds(), former}}
 	for _, a := range asks {
 		one.keys = append(one.keys, a.Key, c.leaseKey(a.Key))
 		how := "sha"[a.As : a.As+1]

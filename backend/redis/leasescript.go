@@ -16,11 +16,11 @@ package redis
 // What one command can ask of all keys at once, it asks (EXISTS, MGET, HDEL, DEL): a command of a script costs Redis 1.5 µs before it does anything, and
 // most of what many misses cost it are these.
 
-// acquireScript. KEYS: the generation, then a key and its lease key each. ARGV: token, life in milliseconds (0: look only), then of each key how it is
-// asked for: s, h or a as a string, a hash or anything, in upper case to refresh. It returns the generation, then of each key one of
+// acquireScript. KEYS: the generation, then a key and its lease key each. ARGV: token, life in milliseconds (0: look only), a
+// token whose leases are the caller's too (” for none), then of each key how it is asked for: s, h or a as a string, a hash or anything, in upper case to refresh. It returns the generation, then of each key one of
 // {'v',string} {'h',fields} {'p'} present, {'n'} absent, {'b',milliseconds} busy, {'t'[,string]} taken, {'f'} free, {'x',error}.
 const acquireScript = `
-local gen, token, life = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2])
+local gen, token, life, former = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2]), ARGV[3]
 if not gen and life > 0 then
 	gen = token
 	redis.call('DEL', KEYS[1])
@@ -48,14 +48,14 @@ end
 local none, held = redis.call('EXISTS', unpack(keys)) == 0, redis.call('MGET', unpack(leases))
 local out = {gen}
 for i = 1, n do
-	local how, mine = ARGV[2 + i], 'L' .. gen .. ' ' .. token
+	local how, mine, yours = ARGV[3 + i], 'L' .. gen .. ' ' .. token, 'L' .. gen .. ' ' .. former
 	local refresh = how == string.upper(how)
 	local r = not none and look(keys[i], string.lower(how))
 	if not r or refresh and r[1] ~= 'x' then
 		local holder = held[i]
 		if gen ~= '' and holder == 'N' .. gen and not r then
 			r = {'n'}
-		elseif gen ~= '' and holder and holder ~= mine and string.sub(holder, 1, #gen + 2) == 'L' .. gen .. ' ' then
+		elseif gen ~= '' and holder and holder ~= mine and holder ~= yours and string.sub(holder, 1, #gen + 2) == 'L' .. gen .. ' ' then
 			r = {'b', redis.call('PTTL', leases[i])}
 		elseif life == 0 then
 			r = r or {'f'}
@@ -156,6 +156,7 @@ for i = 1, n do
 	if op == 'k' then
 		if fits then redis.call('PEXPIRE', lease, ttl) end
 	elseif op == 'n' and fits and ttl ~= '0' then
+		redis.call('DEL', lease)
 		redis.call('SET', lease, 'N' .. g, 'PX', ttl)
 	elseif own then
 		table.insert(ended, lease)

@@ -53,6 +53,7 @@ func Forebay() Graph {
 
 		"internal/arch":        {},
 		"internal/difftest":    {"backend/redis/wire"},
+		"internal/leasemodel":  {},
 		"internal/linear":      {},
 		"internal/testkit/...": {},
 		"internal/compat/...":  {"internal/testkit/..."},
@@ -60,7 +61,7 @@ func Forebay() Graph {
 }
 
 // testOnly are packages that no program may contain: only tests, and the packages of the same list, import them.
-var testOnly = []string{"backend/backendtest", "backend/redis/storetest", "internal/testkit/...", "internal/arch", "internal/compat/...", "internal/linear"}
+var testOnly = []string{"backend/backendtest", "backend/redis/storetest", "internal/testkit/...", "internal/arch", "internal/compat/...", "internal/leasemodel", "internal/linear"}
 
 // Clients names, for each library that speaks to something, the folders whose code may import it, tests aside. Whoever else needs what it
 // does asks those packages, so that a library can be replaced in one place.

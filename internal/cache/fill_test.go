@@ -177,9 +177,10 @@ func TestContentionByFences(t *testing.T) {
 
 func TestWhatCannotBeStoredIsServed(t *testing.T) {
 	tests := []struct {
-		name string
-		fail func(*store)
-		said string // in the fill events
+		name  string
+		fail  func(*store)
+		said  string // in the fill events
+		fills int
 	}{
 		{"out of memory", func(s *store) {
 			s.refuse = func(o op, key string) error {
@@ -188,7 +189,7 @@ func TestWhatCannotBeStoredIsServed(t *testing.T) {
 				}
 				return nil
 			}
-		}, errOOM.Error()},
+		}, errOOM.Error(), 1},
 		{"redis goes down", func(s *store) {
 			s.before = func(_ context.Context, o op) error {
 				if o.name == "fill" {
@@ -196,7 +197,7 @@ func TestWhatCannotBeStoredIsServed(t *testing.T) {
 				}
 				return nil
 			}
-		}, "fill: " + backend.ErrStoreDown.Error() + ": connection refused"},
+		}, "fill: " + backend.ErrStoreDown.Error() + ": connection refused", 2}, // nobody knows whether the first was done: lease.go, 9
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -211,8 +212,8 @@ func TestWhatCannotBeStoredIsServed(t *testing.T) {
 					wantResults(t, r.wait(), "v1")
 				}
 				fills := f.events.of(event.Fill)
-				if len(fills) != 1 || fills[0].Error != tt.said {
-					t.Errorf("fill events: %+v, want one with the error %q", fills, tt.said)
+				if len(fills) != tt.fills || fills[0].Error != tt.said {
+					t.Errorf("fill events: %+v, want the first with the error %q", fills, tt.said)
 				}
 			})
 		})

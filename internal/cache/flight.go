@@ -102,6 +102,13 @@ func (fs *flights) seal(f *flight) bool {
 	return !f.dropped
 }
 
+// alone tells whether all who have joined had done so when Redis was last asked.
+func (fs *flights) alone(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return !f.shared
+}
+
 // stale tells that the value must not be stored, so that nothing is gained by loading on.
 func (fs *flights) stale(f *flight) bool {
 	fs.mu.Lock()

@@ -37,6 +37,10 @@ import (
 //  8. A row that was read ahead has no lease of its own, or one from after it was read: its key was not known. It has its route's area, which was entered before
 //     it was read, and which every write of a key of that route drops with the lease.
 //
+//  9. F's fill, or the answer to it, is lost with its connection: nobody knows whether it fitted. W's write is done, R comes and joins F: what F has read may be
+//     older than R. So all look again, unless nobody has joined since F asked for the lease: for those who were there then, no value and F's row were right
+//     after they came. What was read ahead was so before they came, and is not.
+//
 // Without Redis there are no leases: loads are shared within the process, and nothing is stored. The same goes for reads that must not ask
 // Redis (Mode.NoLook). So while this process cannot reach Redis, a read that joins a flight may get what was in the source when the flight
 // began, though a client of another process has written since.
@@ -252,6 +256,11 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 		}
 		switch {
 		case err == nil && !fits[i]:
+			e.end(l, outcome{again: true})
+		case err != nil && (l.area.Since.Held() || !e.flights.alone(l.flight)): // 9
+			if entries[i].Do == backend.StoreValue {
+				e.filled(l, err)
+			}
 			e.end(l, outcome{again: true})
 		case entries[i].Do == backend.StoreValue:
 			e.end(l, e.filled(l, errors.Join(err, own)))
