@@ -127,7 +127,8 @@ for i = 1, n do
 		err = full
 	elseif fits and op == 's' then
 		stored = redis.pcall('SET', key, ARGV[v], 'PX', ttl, 'NX')
-		fits = stored and true
+		fits = stored and (not stored.err or redis.call('EXISTS', key) == 0)
+		stored = fits and stored
 	elseif fits and op == 'r' then
 		stored = redis.pcall('SET', key, ARGV[v], 'PX', ttl)
 	elseif fits and op == 'h' then
