@@ -12,7 +12,7 @@ import (
 	"forebay/backend/cassandra"
 )
 
-// loadProgress shows how far a load has come, stage after stage: on a terminal a bar with the rate and the time left, elsewhere a line a second at
+// loadProgress shows how far a load (or a warm-up) has come, stage after stage: on a terminal a bar with the rate and the time left, elsewhere a line a second at
 // most. Its methods are for one goroutine at a time.
 type loadProgress struct {
 	w          io.Writer
@@ -57,8 +57,12 @@ func (p *loadProgress) show(now cassandra.Progress) {
 func (p *loadProgress) line(now cassandra.Progress, elapsed time.Duration) string {
 	rate := float64(now.Done) / max(elapsed.Seconds(), 0.001)
 	left := time.Duration(float64(p.total-now.Done) / max(rate, 0.001) * float64(time.Second)).Round(time.Second)
-	return fmt.Sprintf("%s: %d of %s (%d%%), %d bytes, %.0f %ss/s, %v left",
-		p.name, now.Done, count(p.total, p.unit), 100*now.Done/max(1, p.total), now.Bytes, rate, p.unit, left)
+	bytes := ""
+	if now.Bytes > 0 {
+		bytes = fmt.Sprintf("%d bytes, ", now.Bytes)
+	}
+	return fmt.Sprintf("%s: %d of %s (%d%%), %s%.0f %ss/s, %v left",
+		p.name, now.Done, count(p.total, p.unit), 100*now.Done/max(1, p.total), bytes, rate, p.unit, left)
 }
 
 func (p *loadProgress) draw(now cassandra.Progress) {
@@ -78,6 +82,13 @@ func (p *loadProgress) skipped() string {
 		return ""
 	}
 	return fmt.Sprintf(", %s stored already", count(p.last.Skipped, p.unit))
+}
+
+// clear makes room for a line in the bar's place; the bar comes back with what is shown next.
+func (p *loadProgress) clear() {
+	if p.bar != nil {
+		fmt.Fprint(p.w, "\r\033[K")
+	}
 }
 
 // end takes the bar away. It may be called more than once.
