@@ -17,6 +17,13 @@ import (
 type Record struct {
 	Offset     int64
 	Key, Value []byte
+	Headers    []Header
+}
+
+// Header is one of a record's.
+type Header struct {
+	Key   string
+	Value []byte
 }
 
 // Follower takes what a [Reader] reads. Each partition has a goroutine of its own that calls it, one call at a time.
@@ -62,23 +69,34 @@ type Reader struct {
 
 // NewReader returns a reader that begins at once, in goroutines that Close waits for. Kafka need not be there yet.
 func NewReader(o ReaderOptions) *Reader {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	r := &Reader{opt: o, log: o.Log, dials: &dialer{}, errs: map[int]error{-1: errors.New("not asked yet")}}
-	sink := Options{Topic: o.Topic, TLS: o.TLS, Username: o.Username, Password: o.Password}
-	r.client = &kafka.Client{Addr: kafka.TCP(o.Brokers...), Transport: newTransport(sink, r.dials), Timeout: 10 * time.Second}
+	r := newReader(o)
 	var ctx context.Context
 	ctx, r.closed = context.WithCancel(context.Background())
 	r.wg.Go(func() { r.run(ctx) })
 	return r
 }
 
+// newReader makes one that reads nothing by itself. disconnect ends it.
+func newReader(o ReaderOptions) *Reader {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &Reader{opt: o, log: o.Log, dials: &dialer{}, errs: map[int]error{-1: errors.New("not asked yet")}}
+	sink := Options{Topic: o.Topic, TLS: o.TLS, Username: o.Username, Password: o.Password}
+	r.client = &kafka.Client{Addr: kafka.TCP(o.Brokers...), Transport: newTransport(sink, r.dials), Timeout: 10 * time.Second}
+	return r
+}
+
 // Close ends all reading and waits for it.
 func (r *Reader) Close() {
 	r.closed()
-	r.dials.close()
+	r.disconnect()
 	r.wg.Wait()
+}
+
+// disconnect closes all connections.
+func (r *Reader) disconnect() {
+	r.dials.close()
 	if t, ok := r.client.Transport.(*kafka.Transport); ok {
 		t.CloseIdleConnections()
 	}
@@ -269,9 +287,16 @@ func (r *Reader) fetch(ctx context.Context, partition int, at int64) (records []
 			return nil, err
 		}
 		if rec.Offset >= at { // an answer is of whole batches
-			records = append(records, Record{rec.Offset, key, value})
+			records = append(records, Record{rec.Offset, key, value, headersOf(rec.Headers)})
 		}
 	}
+}
+
+func headersOf(list []kafka.Header) (headers []Header) {
+	for _, h := range list {
+		headers = append(headers, Header(h))
+	}
+	return headers
 }
 
 func readAll(b kafka.Bytes) ([]byte, error) {

@@ -28,6 +28,7 @@ type commands struct {
 	Route    routeCmd    `cmd:"" help:"Tell which route serves a key and which query loads it."`
 	Load     loadCmd     `cmd:"" help:"Write NPY, NPZ or IDX files, folders of files, CSV or JSON lines into Cassandra: as samples, an object or rows of a table."`
 	Warm     warmCmd     `cmd:"" help:"Load keys through a running forebay before they are needed, and count what Redis holds then."`
+	Events   eventsCmd   `cmd:"" help:"Print what Forebays told of hits, misses and evictions, or prove that nothing of it is missing."`
 	Sessions sessionsCmd `cmd:"" help:"List, end or extend the training sessions of a running forebay."`
 	Health   healthCmd   `cmd:"" help:"Ask a running forebay whether it is ready."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

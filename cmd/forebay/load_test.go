@@ -92,8 +92,23 @@ func TestLoadThenServe(t *testing.T) {
 			}
 		}
 	}
+	// Warmed, all that there is is in Redis; ten were read before.
+	status, out, errs = command(t, "warm", "--addr", in.resp, "--pattern", "stored:train:{0..1439}", "--pattern", "encoded:train:{0..1436}")
+	if status != done || !strings.Contains(out, "2877 keys: 2864 loaded, 10 present already, 3 absent in the source, 0 without a route, 0 failed") ||
+		!strings.Contains(out, "Redis holds 2874 of them") {
+		t.Errorf("warm: status %d: %s%s", status, out, errs)
+	}
 	if status := in.stop(t); status != done {
 		t.Errorf("status %d:\n%s", status, in.stderr)
+	}
+	inTopic := []string{"--config", file, "--events.kafka.brokers=" + kafka.Broker, "--events.kafka.topic=" + topic}
+	status, out, errs = command(t, append([]string{"events", "verify", "--ended"}, inTopic...)...)
+	if status != done || strings.Contains(out, "note:") || !strings.Contains(out, " of 8 streams, each accounted for") {
+		t.Errorf("events verify: status %d: %s%s", status, out, errs)
+	}
+	if status, out, _ = command(t, append([]string{"events", "tail", "--kind", "hit", "--prefix", "stored:"}, inTopic...)...); status != done ||
+		strings.Count(out, "\n") != 5 || strings.Count(out, `"partition":`) != 5 {
+		t.Errorf("events tail: status %d: %s", status, out)
 	}
 	lines := testkit.ReadTopic(t, kafka.Broker, topic, func(lines [][]byte) bool {
 		return bytes.Count(bytes.Join(lines, nil), []byte(`"kind":"end"`)) >= 8

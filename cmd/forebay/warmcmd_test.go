@@ -29,8 +29,16 @@ func TestPatterns(t *testing.T) {
 		{"{{1..2}}", "{1} {2}"},
 		{"{a..b}{1..1}", "{a..b}1"},
 		{"{9223372036854775806..9223372036854775807}", "9223372036854775806 9223372036854775807"},
-		{"{1}", "error"}, {"a", "error"}, {"", "error"}, {"{3..1}", "error"}, {"{1..2", "error"}, {"{+1..2}", "error"}, {"{..2}", "error"},
-		{"{0..9223372036854775807}", "error"}, {"{-9223372036854775808..9223372036854775807}", "error"}, {"{1..2000000}{1..2000000}", "error"},
+		{"{1}", "error"},
+		{"a", "error"},
+		{"", "error"},
+		{"{3..1}", "error"},
+		{"{1..2", "error"},
+		{"{+1..2}", "error"},
+		{"{..2}", "error"},
+		{"{0..9223372036854775807}", "error"},
+		{"{-9223372036854775808..9223372036854775807}", "error"},
+		{"{1..2000000}{1..2000000}", "error"},
 	}
 	for _, tt := range tests {
 		var p pattern
@@ -94,15 +102,31 @@ func TestWarm(t *testing.T) {
 		status int
 		want   []string
 	}{
-		{"a whole split", []string{"--pattern", "digits:train:{0..1436}"}, done,
-			[]string{"1437 keys: 1437 loaded, 0 present already, 0 absent in the source, 0 without a route, 0 failed; ", "Redis holds 1437 of them\n"}},
-		{"once more", []string{"--pattern", "digits:train:{0..1436}", "--parallel", "1"}, done,
-			[]string{"1437 keys: 0 loaded, 1437 present already, 0 absent", "Redis holds 1437 of them\n"}},
-		{"keys, a file and patterns", []string{"--file", file, "--pattern", "digits:test:{5..6}", "--pattern", "digits:train:{1435..1440}", "digits:test:0", "digits:test:0"}, done,
-			[]string{"12 keys: 5 loaded, 3 present already, 4 absent in the source,", "Redis holds 8 of them\n"}},
+		{
+			"a whole split",
+			[]string{"--pattern", "digits:train:{0..1436}"},
+			done,
+			[]string{"1437 keys: 1437 loaded, 0 present already, 0 absent in the source, 0 without a route, 0 failed; ", "Redis holds 1437 of them\n"},
+		},
+		{
+			"once more",
+			[]string{"--pattern", "digits:train:{0..1436}", "--parallel", "1"},
+			done,
+			[]string{"1437 keys: 0 loaded, 1437 present already, 0 absent", "Redis holds 1437 of them\n"},
+		},
+		{
+			"keys, a file and patterns",
+			[]string{"--file", file, "--pattern", "digits:test:{5..6}", "--pattern", "digits:train:{1435..1440}", "digits:test:0", "digits:test:0"},
+			done,
+			[]string{"12 keys: 5 loaded, 3 present already, 4 absent in the source,", "Redis holds 8 of them\n"},
+		},
 		{"not counted", []string{"--no-verify", "digits:test:0"}, done, []string{"1 key: 0 loaded, 1 present already,"}},
-		{"without a route", []string{"digits:test:0", "nothing", "none:1"}, failed,
-			[]string{"3 keys: 0 loaded, 1 present already, 0 absent in the source, 2 without a route, 0 failed; ", "not complete: 2 keys have no route that loads them"}},
+		{
+			"without a route",
+			[]string{"digits:test:0", "nothing", "none:1"},
+			failed,
+			[]string{"3 keys: 0 loaded, 1 present already, 0 absent in the source, 2 without a route, 0 failed; ", "not complete: 2 keys have no route that loads them"},
+		},
 		{"in another database", []string{"--db", "3", "digits:test:0"}, failed, []string{"not complete: 1 key has no route"}},
 		{"a user who may not", []string{"--user", "reader", "--password-file", file, "digits:test:0"}, failed, []string{"WRONGPASS", "1 of 1 key were not tried"}},
 	}
@@ -229,13 +253,18 @@ func TestWarmFailures(t *testing.T) {
 			}
 			return loadedAll(len(words) - 2)
 		}, failed, []string{"forebay: k:13: SOURCEINVALID it is broken\n", "forebay: k:913: ", "1000 keys: 990 loaded, 0 present already, 0 absent in the source, 0 without a route, 10 failed", "not complete: 10 keys could not be loaded"}},
-		{"too many keys", []string{"--max-failed", "20"}, func([]string, int) string { return "-SOURCEINVALID all are broken\r\n" },
-			failed, []string{"too many keys could not be loaded; 980 of 1000 keys were not tried"}},
+		{
+			"too many keys",
+			[]string{"--max-failed", "20"},
+			func([]string, int) string { return "-SOURCEINVALID all are broken\r\n" },
+			failed,
+			[]string{"too many keys could not be loaded; 980 of 1000 keys were not tried"},
+		},
 		{"the source comes back", nil, func(words []string, asked int) string {
-			switch {
-			case asked == 0:
+			switch asked {
+			case 0:
 				return "-SOURCEDOWN no host answers\r\n"
-			case asked == 1:
+			case 1:
 				return "" // the connection breaks
 			}
 			return loadedAll(len(words) - 2)
@@ -246,10 +275,16 @@ func TestWarmFailures(t *testing.T) {
 			}
 			return loadedAll(len(words) - 2)
 		}, failed, []string{"SOURCEDOWN no host answers; 488 of 1000 keys were not tried"}},
-		{"Redis is full", nil, func([]string, int) string { return "-OOM redis did not keep the value that was loaded\r\n" },
-			failed, []string{"OOM redis did not keep", "1000 of 1000 keys were not tried"}},
-		{"no Forebay", nil, func([]string, int) string { return "-ERR unknown command 'FOREBAY', with args beginning with\r\n" },
-			failed, []string{"is no forebay"}},
+		{
+			"Redis is full", nil, func([]string, int) string { return "-OOM redis did not keep the value that was loaded\r\n" },
+			failed,
+			[]string{"OOM redis did not keep", "1000 of 1000 keys were not tried"},
+		},
+		{
+			"no Forebay", nil, func([]string, int) string { return "-ERR unknown command 'FOREBAY', with args beginning with\r\n" },
+			failed,
+			[]string{"is no forebay"},
+		},
 		{"an answer of something else", nil, func([]string, int) string { return loadedAll(1) }, failed, []string{"PREFETCH of 256 keys is answered"}},
 		{"half of it has gone", []string{"--verify"}, func(words []string, _ int) string {
 			if words[0] == "EXISTS" {

@@ -41,7 +41,9 @@ var errFailing = errors.New("too many keys could not be loaded")
 func (w *warmer) load(ctx context.Context) error {
 	w.progress.begin("warm", "key", w.total)
 	defer w.progress.end()
-	return w.pass(ctx, func(ctx context.Context, c *respClient, batch [][]byte) error { return w.prefetch(ctx, c, batch, w.patience) })
+	return w.pass(ctx, func(ctx context.Context, c *respClient, batch [][]byte) error {
+		return w.prefetch(ctx, c, batch, w.patience)
+	})
 }
 
 // verify counts what of the keys Redis holds.

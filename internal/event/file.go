@@ -77,7 +77,7 @@ func (f *File) Write(b Batch) bool {
 	if f.closing || len(f.pending)+f.busy+len(b.Lines) > f.opt.BufferBytes {
 		return false
 	}
-	f.pending = appendPlaced(f.pending, b.Lines, b.Partition)
+	f.pending = AppendPlaced(f.pending, b.Lines, b.Partition)
 	b.Lines = nil
 	f.batches = append(f.batches, b)
 	select {
@@ -154,7 +154,7 @@ func (f *File) writer() {
 func (f *File) write(chunk []byte, batches []Batch) error {
 	var gaps []byte
 	for _, lost := range f.owed {
-		gaps = appendPlaced(gaps, AppendGap(nil, lost, f.Name(), time.Now()), lost.Partition)
+		gaps = AppendPlaced(gaps, AppendGap(nil, lost, f.Name(), time.Now()), lost.Partition)
 	}
 	if gaps != nil {
 		chunk = append(gaps, chunk...)
@@ -261,8 +261,8 @@ func wholeLines(file *os.File) (int64, error) {
 	return at, nil
 }
 
-// appendPlaced appends lines, each with the partition as its last field.
-func appendPlaced(b, lines []byte, partition int) []byte {
+// AppendPlaced appends lines, whole ones, each with the partition as its last field.
+func AppendPlaced(b, lines []byte, partition int) []byte {
 	for len(lines) > 0 {
 		end := bytes.IndexByte(lines, '\n')
 		b = append(b, lines[:end-1]...)

@@ -26,6 +26,8 @@ type stream struct {
 	gaps ranges // seqs that gaps stand for
 	dups int64
 	end  int64 // seq of the end, 0: none seen
+
+	checkpoints int64
 }
 
 // Range is seqs from First to Last, both included.
@@ -33,17 +35,18 @@ type Range struct{ First, Last int64 }
 
 // Stream is the verdict on one (proxy, boot, partition).
 type Stream struct {
-	Proxy      string
-	Boot       int64
-	Partition  int
-	Lines      int64   // distinct lines that are no "dropped" gap
-	Duplicates int64   // lines read again
-	Lost       int64   // events that gaps stand for and that did not arrive after all
-	Gaps       []Range // where they are
-	Missing    []Range // seqs that nothing accounts for; from 1, if the topic no longer holds the beginning
-	Last       int64   // highest seq accounted for
-	Ended      bool    // its end was seen and nothing after it; if not, what came after Last cannot be known
-	AfterEnd   bool    // lines after the end: two processes used one name and boot
+	Proxy       string
+	Boot        int64
+	Partition   int
+	Lines       int64   // distinct lines that are no "dropped" gap
+	Duplicates  int64   // lines read again
+	Lost        int64   // events that gaps stand for and that did not arrive after all
+	Gaps        []Range // where they are
+	Missing     []Range // seqs that nothing accounts for; from 1, if the topic no longer holds the beginning
+	Checkpoints int64   // distinct ones
+	Last        int64   // highest seq accounted for
+	Ended       bool    // its end was seen and nothing after it; if not, what came after Last cannot be known
+	AfterEnd    bool    // lines after the end: two processes used one name and boot
 }
 
 // Report is the verdict on everything read.
@@ -99,7 +102,11 @@ func (v *Verifier) Add(partition int, line []byte) error {
 	case l.Kind == End.String():
 		s.end = l.Seq
 	}
-	s.dups += s.seen.add(Range{l.Seq, l.Seq})
+	again := s.seen.add(Range{l.Seq, l.Seq})
+	s.dups += again
+	if l.Kind == Checkpoint.String() {
+		s.checkpoints += 1 - again
+	}
 	return nil
 }
 
@@ -138,7 +145,7 @@ func (v *Verifier) Report() Report {
 }
 
 func (s *stream) judge(name streamName) Stream {
-	st := Stream{Proxy: name.proxy, Boot: name.boot, Partition: name.partition, Duplicates: s.dups, Lines: s.seen.sum()}
+	st := Stream{Proxy: name.proxy, Boot: name.boot, Partition: name.partition, Duplicates: s.dups, Lines: s.seen.sum(), Checkpoints: s.checkpoints}
 	all := slices.Clone(s.seen)
 	for _, g := range s.gaps {
 		st.Gaps = append(st.Gaps, s.seen.holes(g)...)
