@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 // until it is ready.
 type miss struct {
 	seq    uint64
+	at     int64  // when its budget began, by wire.Now
 	noLook bool   // Redis does not answer
 	blind  []bool // of a transaction that writes: for each want, whether what Redis holds now may not be what the read saw
 	wants  []cache.Want
@@ -27,7 +27,7 @@ type miss struct {
 // miss marks a slot as loading and notes what it lacks. The lock is held; load must be called before it is released.
 func (s *session) miss(seq uint64, sl *slot, noLook bool) {
 	sl.state = loading
-	m := miss{seq: seq, noLook: noLook}
+	m := miss{seq: seq, at: s.arrived(sl), noLook: noLook}
 	switch sl.kind {
 	case readOne:
 		m.wants = []cache.Want{{Key: sl.key, Route: sl.route}}
@@ -161,17 +161,18 @@ func (s *session) loadBatch(db int, target wire.Target, list []miss, mode cache.
 // read has the engine read what the misses lack.
 func (srv *Server) read(db int, list []miss, mode cache.Mode) []cache.Result {
 	if blind := list[0].blind; blind != nil {
-		return srv.readBlind(db, list[0].wants, blind, mode)
+		return srv.readBlind(db, list, blind, mode)
 	}
 	var wants []cache.Want
 	for _, m := range list {
 		wants = append(wants, m.wants...)
 	}
-	return srv.opts.Engine.Read(context.Background(), db, wants, mode)
+	return srv.engineRead(db, list, wants, mode)
 }
 
 // readBlind reads those wants that are blind from the source alone, and the others as usual.
-func (srv *Server) readBlind(db int, wants []cache.Want, blind []bool, mode cache.Mode) []cache.Result {
+func (srv *Server) readBlind(db int, list []miss, blind []bool, mode cache.Mode) []cache.Result {
+	wants := list[0].wants
 	results := make([]cache.Result, len(wants))
 	for _, now := range []bool{false, true} {
 		var part []cache.Want
@@ -184,7 +185,7 @@ func (srv *Server) readBlind(db int, wants []cache.Want, blind []bool, mode cach
 		if len(part) == 0 {
 			continue
 		}
-		read := func() []cache.Result { return srv.opts.Engine.Read(context.Background(), db, part, mode) }
+		read := func() []cache.Result { return srv.engineRead(db, list, part, mode) }
 		if now {
 			read = func() []cache.Result { return srv.opts.Engine.Source(db, part) }
 		}
