@@ -161,7 +161,7 @@ func (c *Config) otherFields() []field {
 		{"admission.max_bytes", "With stable: Redis's memory, where it has no maxmemory or a higher one. 0 is maxmemory.", size{&c.Admission.MaxBytes, 1 << 20, 1 << 46, true}},
 		{"loads.limit", "Queries under way at once, the most; further ones wait, within their requests' budgets, and one that would wait for longer is refused.", whole{&l.Limit, 1, 1024}},
 		{"loads.least", "The least to which that number goes down by itself while queries take longer and longer. As much as limit: it does not change.", whole{&l.Least, 1, 1024}},
-		{"loads.breaker", "The share of failed queries, of at least 20 in 10s, at which the source is asked no more for a pause. 0% is none.", share{&l.Breaker, 0, 1}},
+		{"loads.breaker", "The share of failed queries, of at least 20 in 10s, at which the source is asked no more for a pause; 20 failures in a row are enough, too. 0% is none.", share{&l.Breaker, 0, 1}},
 		{"loads.pause", "How long that is, more or less a fifth; then one query tries whether the source answers.", span{&l.Pause, 10 * time.Millisecond, time.Minute, false}},
 		{"loads.retries", "The share of queries that may be asked once more, on another node, after an error of one.", share{&l.Retries, 0, 1}},
 		{"defaults.ttl", "How long a filled value lives in Redis.", span{&d.TTL, time.Millisecond, MaxTTL, false}},

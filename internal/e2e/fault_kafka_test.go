@@ -28,6 +28,7 @@ func TestKafkaFails(t *testing.T) {
 		return strings.Contains(s.get(t, "/healthz").body, `{"name":"kafka","ok":false`)
 	})
 	t.Logf("%-34s after %s", "/healthz names Kafka", since(stopping))
+	s.awaitMetrics(t, `forebay_backend_up{backend="kafka"} 0`)
 	if a := s.get(t, "/readyz"); a.status != 200 {
 		t.Errorf("/readyz answers %d without Kafka: %s", a.status, a.body)
 	}

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -11,7 +12,7 @@ const (
 	// breakerWindow is how far back failures count, breakerLeast how many queries there must have been. Below that, what fails costs little, and
 	// says little.
 	breakerWindow = 10 * time.Second
-	breakerLeast  = 20
+	breakerLeast  = 20 // so many in a row are enough, too: of what was well until now, most of the last 10 s was answered
 	// pauseJitter keeps several Forebays from trying the source in step.
 	pauseJitter = 0.2
 )
@@ -28,8 +29,9 @@ const (
 // Queries that were sent before the breaker opened end at any time after. One that is answered while another tries closes it, which is right; one that
 // fails opens it once more, which costs a pause.
 type breaker struct {
-	of    circuitbreaker.CircuitBreaker[any]
-	share float64
+	of     circuitbreaker.CircuitBreaker[any]
+	share  float64
+	streak atomic.Int64 // failures in a row
 }
 
 func newBreaker(o Options) *breaker {
@@ -43,7 +45,7 @@ func newBreaker(o Options) *breaker {
 			switch e.NewState {
 			case circuitbreaker.OpenState:
 				if e.OldState == circuitbreaker.ClosedState {
-					log.Warn("most queries of the source fail: it is asked no more until one that tries it is answered",
+					log.Warn("queries of the source fail: it is asked no more until one that tries it is answered",
 						slog.Uint64("failed", uint64(e.Metrics().Failures())), slog.Uint64("of", uint64(e.Metrics().Executions())))
 				}
 			case circuitbreaker.ClosedState:
@@ -52,7 +54,7 @@ func newBreaker(o Options) *breaker {
 			}
 		}).
 		Build()
-	return &breaker{b, o.Failures}
+	return &breaker{of: b, share: o.Failures}
 }
 
 // admit tells whether a query may be sent, and whether it is the one that tries.
@@ -90,11 +92,15 @@ func (b *breaker) open() bool {
 func (b *breaker) end(probe bool, out outcome) {
 	switch {
 	case out == answers, out == refuses:
+		b.streak.Store(0)
 		if m := b.of.Metrics(); b.of.IsClosed() && m.Executions()+1 >= breakerLeast && float64(m.Failures()) >= b.share*float64(m.Executions()+1) {
 			return
 		}
 		b.of.RecordSuccess()
 	case out == fails, probe:
 		b.of.RecordFailure()
+		if b.streak.Add(1) >= breakerLeast && b.of.IsClosed() {
+			b.of.Open()
+		}
 	}
 }

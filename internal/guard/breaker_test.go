@@ -195,6 +195,21 @@ func TestOneNodeOfThreeDownOpensNoBreaker(t *testing.T) {
 	})
 }
 
+// A source that stops after it has answered thousands is not asked for the 10 s that it takes until most of them are forgotten.
+func TestFailuresInARowOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.set(nil, time.Millisecond)
+		s := guard.New(f, usual())
+		for range 2000 {
+			_, _ = load(t, s, budget)
+		}
+		f.set(backend.ErrSourceTimeout, 2*time.Second)
+		loads(t, s, 64, budget)
+		wantOpen(t, s, true)
+	})
+}
+
 func TestASuccessOpensNoBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}

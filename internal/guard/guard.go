@@ -17,7 +17,8 @@ type Options struct {
 	// Limit is the most queries under way at once, above zero. Least is the least to which the number goes down while queries take longer
 	// and longer; 0, or Limit and above: it does not change.
 	Limit, Least int
-	// Failures is the share of queries that must have failed, of at least 20 in 10 s, for the breaker to open, in (0, 1]. 0: there is no breaker.
+	// Failures is the share of queries that must have failed, of at least 20 in 10 s, for the breaker to open, in (0, 1]; 20 in a row open it too. 0: there
+	// is no breaker.
 	Failures float64
 	// Pause is how long an open breaker waits before one query tries the source again. 0: DefaultPause.
 	Pause time.Duration
