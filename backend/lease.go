@@ -9,6 +9,7 @@ import (
 //
 // What a store holds of a key k of a database, beside its value V(k):
 //
+//	S(k)  nothing, or a stamp: the digest of the value that a fill with Entry.Stamp stored last, and when that ends
 //	L(k)  nothing, a lease (generation, token) with a time to live, or a marker (generation) that the source has no such row
 //	G     the database's generation: an unique name, or nothing
 //	A(n)  the area n of the database, some of its keys: (generation, token), or nothing
@@ -21,13 +22,18 @@ import (
 //	         Store  fits → V := value for TTL; L := nothing.    Absent  fits → L := marker of G for TTL, or nothing if that is 0.
 //	         Check  fits → L := nothing.                        In these three, if it does not fit: L := nothing if it is the entry's.
 //	         Fail   L := nothing if it is the entry's.          Keep    L and G are the entry's → L lives for TTL from now.
-//	         Refresh: as Store, where V is the string that was seen instead of nothing.
+//	         Refresh: as Store, where V is what was seen (Entry.Seen) instead of nothing. Absent and Check of an entry with Seen fit where V is
+//	         that, too; Absent removes V then.
+//	         Where a value is stored with Stamp, S := its stamp.
 //	Enter    G as in Acquire; A(n) := (G, token) if it is not of G → A(n). Many may hold the same.
 //	Settle, of an entry with an Area: fits needs A(n) = its Since too; if it has no Lease, whatever L is does not matter, and is unchanged.
-//	Drop     L := nothing, whatever it is; A(n) := nothing, of the areas that the keys are in.
+//	Drop     L := nothing, whatever it is; S := nothing; A(n) := nothing, of the areas that the keys are in.
 //	DropAll  G := nothing.
 //
-// A store may lose L or G at any time: what is being loaded is refused then. Names and tokens are never used twice, so nothing that was lost
+// A value is Forebay's own while S(k) holds its digest, and both end at the same moment: what a client has written through any Forebay has lost its
+// stamp (Drop), and what one has written straight to the store has other bytes or another end.
+//
+// A store may lose L, S or G at any time: what is being loaded is refused then. Names and tokens are never used twice, so nothing that was lost
 // fits again.
 type Leaser interface {
 	// Acquire asks for keys of database db, in one round trip, and returns a Grant for each, in their order. A life of 0 only looks: nothing is taken. The
@@ -62,6 +68,10 @@ type Ask struct {
 	As  Shape
 	// Refresh takes the lease though the value is there: to load it ahead of its end.
 	Refresh bool
+	// Age asks for Grant.Own and Grant.TTL of a value that is there. Refresh then concerns only a value that is Forebay's own and has at most Due
+	// left; of any other the grant is Present. Milliseconds.
+	Age bool
+	Due time.Duration
 }
 
 // GrantState is what Acquire says of a key.
@@ -84,7 +94,11 @@ type Grant struct {
 	Value []byte
 	Lease Lease
 	Left  time.Duration // until the other's lease ends, if it is not kept
-	Err   error         // what the store says of this key: it is of another type
+	// Of an Ask with Age: whether there is a value, and Forebay has stored it and nobody has written it since; and how long it has left, whoever's it
+	// is: negative where it does not end, or there is none.
+	Own bool
+	TTL time.Duration
+	Err error // what the store says of this key: it is of another type
 }
 
 // MaxInline is the most bytes of a string that comes with a Grant, and that goes to Redis by way of a script. Larger ones are stored beside, and renamed.
@@ -125,9 +139,12 @@ type Entry struct {
 	Value []byte        // to be stored
 	Hash  bool          // Value is a hash, as AppendField makes it
 	TTL   time.Duration // above zero where a value is stored; else see [Leaser]; millisecond precision
-	// Seen is, for RefreshValue, the string that is to be replaced. It is compared by its SHA-1.
+	// Seen is, for RefreshValue, what is to be replaced, a hash if Hash is set; nil for nothing. It is compared by its SHA-1: a string over MaxInline by its size
+	// and beginning, a hash of over 512 fields by their number. MarkAbsent and CheckOnly may have it too.
 	Seen []byte
+	// Stamp stamps the value that is stored, so that it is known as Forebay's own (Grant.Own, Slider). All entries of a key whose values are stamped have it.
+	Stamp bool
 	// Track remembers that Forebay filled the key with this value, so that it can be given back later (see [Sessions]);
-	// without it, that the key is nobody's to give back.
+	// without it, that the key is nobody's to give back, but what is refreshed stays what it was.
 	Track bool
 }

@@ -13,8 +13,8 @@ type Slide struct {
 
 // Slider extends TTLs. It is safe for concurrent use.
 type Slider interface {
-	// Slide looks at each key's TTL and extends it where that is due, each in one step: a key that is gone, or that a client has written without
-	// a TTL, stays as it is. left is what each has then; negative: it has no TTL, or is gone. The error wraps ErrStoreDown if Redis could not
+	// Slide looks at each key's TTL and extends it where that is due, each in one step. Only a value that a fill has stamped (Entry.Stamp), and that nobody has
+	// written since, is extended: a key that is gone, or that a client has written, stays as it is. left is what each has then; negative: it has no TTL, or is gone. The error wraps ErrStoreDown if Redis could not
 	// be asked.
 	Slide(ctx context.Context, db int, slides []Slide) (left []time.Duration, err error)
 }

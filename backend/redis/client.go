@@ -46,6 +46,7 @@ type Client struct {
 	// slotTags is a tag for each slot, made at its first use: 10 ms.
 	slotTags               func() *[slots]string
 	acquire, settle, enter script
+	ages, stamp, slide     script // of keys with stamps
 
 	cancel context.CancelFunc // ends the client's life
 	during during
@@ -77,6 +78,7 @@ func Open(opt Options) *Client {
 	c := &Client{opt: opt, log: opt.Log, cancel: cancel, during: lifetime(life), pools: map[int]*goredis.Client{}}
 	c.slotTags = sync.OnceValue(slotTable)
 	c.acquire, c.settle, c.enter = newScript(acquireScript), newScript(settleScript), newScript(enterScript)
+	c.ages, c.stamp, c.slide = newScript(agesScript), newScript(stampScript), newScript(slideScript)
 	c.dialer = newDialer(c.during, opt)
 	c.state = newProber(c)
 	c.wg.Go(func() { c.state.run(life) })

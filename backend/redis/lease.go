@@ -3,8 +3,6 @@ package redis
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // Redis's scripts know no other digest; nothing secret depends on it
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -27,6 +25,11 @@ const acquireBatch = 512
 func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks []backend.Ask) ([]backend.Grant, error) {
 	if len(asks) == 0 {
 		return nil, nil
+	}
+	if n := ages(asks); n == len(asks) {
+		return c.acquireAges(ctx, db, life, asks)
+	} else if n > 0 {
+		return c.acquireBoth(ctx, db, life, asks)
 	}
 	pool, err := c.ready(db)
 	if err != nil {
@@ -75,11 +78,7 @@ func (c *Client) acquireCall(token, former string, life time.Duration, asks []ba
 	one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds(), former}}
 	for _, a := range asks {
 		one.keys = append(one.keys, a.Key, c.leaseKey(a.Key))
-		how := "sha"[a.As : a.As+1]
-		if a.Refresh {
-			how = "SHA"[a.As : a.As+1]
-		}
-		one.args = append(one.args, how)
+		one.args = append(one.args, how(&a))
 	}
 	return one
 }
@@ -139,16 +138,33 @@ func (c *Client) Settle(ctx context.Context, db int, entries []backend.Entry) (f
 	if err != nil {
 		return nil, nil, err
 	}
-	s := c.newSettling(ctx)
-	for _, store := range []bool{true, false} { // values first: see leasescript.go
-		for i := range entries {
-			if storing(&entries[i]) == store {
-				s.add(i, &entries[i], errs)
+	for _, stamps := range []bool{false, true} { // a round trip for each that there is
+		s := c.newSettling(ctx, stamps)
+		for _, store := range []bool{true, false} { // values first: see leasescript.go
+			for i := range entries {
+				if storing(&entries[i]) == store && takesStamp(&entries[i]) == stamps {
+					s.add(i, &entries[i], errs)
+				}
 			}
 		}
+		if err := s.run(ctx, pool, entries, fits, errs); err != nil {
+			return nil, nil, err
+		}
 	}
-	if err := c.failure(ctx, c.run(ctx, pool, c.settle, s.calls, s.staged...)); err != nil {
-		return nil, nil, err
+	return fits, errs, nil
+}
+
+// run sends the calls, and notes of each entry what came of it.
+func (s *settling) run(ctx context.Context, pool *goredis.Client, entries []backend.Entry, fits []bool, errs []error) error {
+	if len(s.calls) == 0 {
+		return nil
+	}
+	c, by := s.client, s.client.settle
+	if s.stamps {
+		by = c.stamp
+	}
+	if err := c.failure(ctx, c.run(ctx, pool, by, s.calls, s.staged...)); err != nil {
+		return err
 	}
 	for n, one := range s.calls {
 		list, err := one.cmd.Result()
@@ -156,7 +172,7 @@ func (c *Client) Settle(ctx context.Context, db int, entries []backend.Entry) (f
 			err = errors.New("the script's answer has another length")
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("settle leases: %w", err)
+			return fmt.Errorf("settle leases: %w", err)
 		}
 		for k, item := range list {
 			i := s.at[n][k]
@@ -168,7 +184,7 @@ func (c *Client) Settle(ctx context.Context, db int, entries []backend.Entry) (f
 			}
 		}
 	}
-	return fits, errs, nil
+	return nil
 }
 
 func storing(e *backend.Entry) bool {
@@ -182,12 +198,13 @@ type settling struct {
 	calls  []*call
 	at     [][]int // of each call, the entries
 	bytes  int     // of the last call
+	stamps bool    // by stampScript
 	staged []goredis.Cmder
 	stages map[int]goredis.Cmder // by entry
 }
 
-func (c *Client) newSettling(ctx context.Context) *settling {
-	return &settling{client: c, ctx: ctx, stages: map[int]goredis.Cmder{}}
+func (c *Client) newSettling(ctx context.Context, stamps bool) *settling {
+	return &settling{client: c, ctx: ctx, stamps: stamps, stages: map[int]goredis.Cmder{}}
 }
 
 // cause is the error of an entry of which Redis said why it took no value.
@@ -221,11 +238,11 @@ func (s *settling) add(i int, e *backend.Entry, errs []error) {
 	if storing(e) && e.Track {
 		t.mark = string(markOf(e))
 	}
+	if s.stamps {
+		s.client.stampTerm(&t, e)
+	}
 	switch {
 	case !storing(e):
-	case e.Do == backend.RefreshValue:
-		sum := sha1.Sum(e.Seen) //nolint:gosec // as above
-		t.arg, t.values = hex.EncodeToString(sum[:]), []any{e.Value}
 	case e.Hash:
 		t.op = "h"
 		backend.EachField(e.Value, func(name, value []byte) { t.values = append(t.values, name, value) })
@@ -240,8 +257,8 @@ func (s *settling) add(i int, e *backend.Entry, errs []error) {
 	t.into(s.calls[last], e.Key, lease)
 }
 
-// endings are settleScript's names of backend.Ending, in its order.
-const endings = "sncfkr"
+// endings are the scripts' names of backend.Ending, in its order.
+const endings = "sncfks"
 
 // term is one entry as settleScript is given it.
 type term struct {
@@ -253,6 +270,10 @@ type term struct {
 	mark   string
 	staged string
 	values []any
+
+	stamps bool // for stampScript
+	stamp  string
+	seen   string
 }
 
 func (t *term) into(c *call, key []byte, lease string) {
@@ -265,7 +286,11 @@ func (t *term) into(c *call, key []byte, lease string) {
 		area = areaPrefix + t.area.Name
 	}
 	c.keys = append(c.keys, key, lease, t.staged, area)
-	c.args = append(c.args, t.op, t.lease.Generation, t.lease.Token, t.area.Since.Generation, t.area.Since.Token, max(ms, 0), t.arg, t.mark, len(t.values))
+	c.args = append(c.args, t.op, t.lease.Generation, t.lease.Token, t.area.Since.Generation, t.area.Since.Token, max(ms, 0), t.arg, t.mark)
+	if t.stamps {
+		c.keys, c.args = append(c.keys, t.stamp), append(c.args, t.seen)
+	}
+	c.args = append(c.args, len(t.values))
 	c.args = append(c.args, t.values...)
 }
 
@@ -296,10 +321,11 @@ func (c *Client) Drop(ctx context.Context, db int, keys [][]byte, areas []string
 	if len(keys)+len(areas) == 0 {
 		return nil
 	}
-	words := make([]any, 0, 1+len(keys)+len(areas))
+	words := make([]any, 0, 1+2*len(keys)+len(areas))
 	words = append(words, "del")
 	for _, k := range keys {
-		words = append(words, c.leaseKey(k))
+		lease := c.leaseKey(k)
+		words = append(words, lease, stampOf(lease))
 	}
 	for _, a := range areas {
 		words = append(words, areaPrefix+a)

@@ -91,7 +91,6 @@ return {gen, ARGV[1]}
 // Redis said to the value of one that fitted.
 //
 //	s  store a string       h  store a hash (fields)       m  rename the staged value, which has argument bytes
-//	r  refresh a string, of which the present one has the SHA-1 argument
 //	n  mark as absent       c  check       f  give up       k  keep
 //
 // A value of at most MaxInline bytes goes through Lua; a 47 MB one would stop Redis for 100 ms. The mark of what was stored is set in the same step, so that
@@ -118,19 +117,15 @@ for i = 1, n do
 	end
 	if op == 'f' then
 		fits = own
-	elseif op == 'r' then
-		fits = fits and redis.call('TYPE', key).ok == 'string' and redis.sha1hex(redis.call('GET', key)) == arg
 	elseif op ~= 'k' and (op ~= 's' or full) then
 		fits = fits and redis.call('EXISTS', key) == 0
 	end
-	if fits and full and (op == 's' or op == 'h' or op == 'r' or op == 'm') then
+	if fits and full and (op == 's' or op == 'h' or op == 'm') then
 		err = full
 	elseif fits and op == 's' then
 		stored = redis.pcall('SET', key, ARGV[v], 'PX', ttl, 'NX')
 		fits = stored and (not stored.err or redis.call('EXISTS', key) == 0)
 		stored = fits and stored
-	elseif fits and op == 'r' then
-		stored = redis.pcall('SET', key, ARGV[v], 'PX', ttl)
 	elseif fits and op == 'h' then
 		for f = v, v + count - 1, 1000 do
 			stored = redis.pcall('HSET', key, unpack(ARGV, f, math.min(f + 999, v + count - 1)))

@@ -4,18 +4,21 @@ import (
 	"context"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"forebay/backend"
 )
 
 var _ backend.Slider = (*Client)(nil)
 
-// slideScript sets the TTL of KEYS[1] to ARGV[2] ms if it has one, of ARGV[1] ms or less, and returns what is left then. PEXPIRE alone would give a TTL to
-// what a client has SET without one, and Redis 6 has no condition for it.
-const slideScript = `local left=redis.call('PTTL',KEYS[1])
-if left<0 or left>tonumber(ARGV[1]) then return left end
-redis.call('PEXPIRE',KEYS[1],ARGV[2]) return tonumber(ARGV[2])`
+// slideScript sets the TTL of KEYS[1] to ARGV[2] ms if it has one, of ARGV[1] ms or less, and if KEYS[2] is its stamp (stampscript.go), and returns what is left then, in a
+// list. PEXPIRE alone would extend what a client has SET, with a TTL of its own or without one. That the stamp ends when the value does is not asked for here: a
+// TTL that somebody has changed straight at Redis slides too.
+const slideScript = stampFunctions + `
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or left > tonumber(ARGV[1]) or redis.call('GET', KEYS[2]) ~= digest(KEYS[1]) then return {left} end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+return {tonumber(ARGV[2])}
+`
 
 // Slide implements [backend.Slider] by one pipeline of scripts. It is sent once only.
 func (c *Client) Slide(ctx context.Context, db int, slides []backend.Slide) (left []time.Duration, err error) {
@@ -23,18 +26,18 @@ func (c *Client) Slide(ctx context.Context, db int, slides []backend.Slide) (lef
 	if err != nil {
 		return nil, err
 	}
-	cmds := make([]goredis.Cmder, len(slides))
+	calls := make([]*call, len(slides))
 	for i, s := range slides {
-		cmds[i] = goredis.NewIntCmd(ctx, "eval", slideScript, 1, s.Key, s.Below.Milliseconds(), max(s.To.Milliseconds(), 1))
+		calls[i] = &call{keys: []any{s.Key, stampOf(c.leaseKey(s.Key))}, args: []any{s.Below.Milliseconds(), max(s.To.Milliseconds(), 1)}}
 	}
-	if err := c.failure(ctx, c.pipeline(ctx, pool, cmds)); err != nil {
+	if err := c.failure(ctx, c.run(ctx, pool, c.slide, calls)); err != nil {
 		return nil, err
 	}
 	left = make([]time.Duration, len(slides))
-	for i, cmd := range cmds {
-		n, err := cmd.(*goredis.IntCmd).Result()
-		if err != nil {
-			n = -1 // refused: it is the server's to say what may not be done
+	for i, one := range calls {
+		n := int64(-1) // refused: it is the server's to say what may not be done
+		if list, err := one.cmd.Result(); err == nil && len(list) == 1 {
+			n, _ = list[0].(int64)
 		}
 		left[i] = time.Duration(n) * time.Millisecond
 	}

@@ -119,16 +119,17 @@ func (s *stage) hangUp() {
 	}
 }
 
-// Commit implements [backend.Stage] by settleScript: the value itself never goes through Lua. It is sent once only.
+// Commit implements [backend.Stage] by stampScript, so that the TTL can slide: the value itself never goes through Lua. It is sent once only.
 func (s *stage) Commit(ctx context.Context, lease backend.Lease, ttl time.Duration, track bool) (stored bool, err error) {
 	if ttl <= 0 {
 		return false, fmt.Errorf("store %.100q: ttl %v is not above zero", s.key, ttl)
 	}
 	s.ended = true
 	one := &call{keys: []any{generationKey, sessionFilled}}
-	t := term{op: "m", lease: lease, ttl: ttl, arg: strconv.FormatInt(s.size, 10), mark: s.mark(track), staged: s.name}
-	t.into(one, s.key, s.client.leaseKey(s.key))
-	if err := s.client.failure(ctx, s.client.run(ctx, s.pool, s.client.settle, []*call{one})); err != nil {
+	hidden := s.client.leaseKey(s.key)
+	t := term{op: "m", lease: lease, ttl: ttl, arg: strconv.FormatInt(s.size, 10), mark: s.mark(track), staged: s.name, stamps: true, stamp: stampOf(hidden)}
+	t.into(one, s.key, hidden)
+	if err := s.client.failure(ctx, s.client.run(ctx, s.pool, s.client.stamp, []*call{one})); err != nil {
 		return false, fmt.Errorf("store %.100q: %w", s.key, err)
 	}
 	list, err := one.cmd.Result()
