@@ -24,7 +24,7 @@ const exampleRoutes = `routes:
 #    value: data
 #    encode: raw
 #    validate: {min_bytes: 1, max_bytes: 64KiB, format: pickle, pickle: reject, checksum: crc32c}
-#    ttl: 1h
+#    ttl: {after: 1h, refresh_ahead: 5m, stale_while_revalidate: 1m, stale_if_error: 30m}
 #    read_ahead: partition
 #    read_ahead_bytes: 8MiB
 #  - name: mnist-npy

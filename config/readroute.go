@@ -62,10 +62,11 @@ func (l *loader) route(r *Route, path string, n *yaml.Node) {
 	for _, f := range r.fields(path) {
 		known[strings.TrimPrefix(f.path, path+".")] = func(path string, key, n *yaml.Node) {
 			if strings.HasSuffix(path, ".ttl") && n.Kind == yaml.MappingNode {
-				l.mapping(path, key, n, map[string]reader{
-					"after":   func(path string, key, n *yaml.Node) { l.leaf(field{path: path, val: f.val}, key, n) },
-					"sliding": func(path string, key, n *yaml.Node) { l.leaf(field{path: path, val: truth{&r.Sliding}}, key, n) },
-				})
+				parts := map[string]reader{}
+				for _, f := range append(r.ttlFields(path), field{path: path + ".after", val: f.val}) {
+					parts[strings.TrimPrefix(f.path, path+".")] = func(_ string, key, n *yaml.Node) { l.leaf(f, key, n) }
+				}
+				l.mapping(path, key, n, parts)
 				return
 			}
 			l.leaf(f, key, n)

@@ -30,6 +30,12 @@ type Route struct {
 	AbsentTTL time.Duration
 	// Sliding makes each read extend the TTL.
 	Sliding bool
+	// RefreshAhead is how long before its TTL is over a value that is read is loaded anew, or RefreshAheadPart which part of the TTL that is; at most one of them is
+	// above 0.
+	RefreshAhead     time.Duration
+	RefreshAheadPart float64
+	// StaleWhileRevalidate and StaleIfError are for how long after its TTL a value is still served while it is loaded anew, and if it cannot be; 0: not.
+	StaleWhileRevalidate, StaleIfError time.Duration
 	// AfterUse is AfterUseKeep, "" for the same, or AfterUseExpire: a value is given back to Redis soon after a hit.
 	AfterUse string
 	// ReadAhead is ReadAheadOff, "" for the same, or ReadAheadPartition: a miss loads the rest of its partition too.
@@ -122,7 +128,7 @@ func (r *Route) fields(path string) []field {
 		{path + ".cql", "Instead of table: a whole SELECT with :name markers, each bound to the part of that name or to where's.", text{&r.CQL, wantCQL, selectOnly}},
 		{path + ".value", "Column that is the value, its bytes as stored.", text{&r.Value, wantColumn, printable}},
 		{path + ".hash", "Instead of value: columns that are the fields of a hash.", list{&r.Hash, wantColumn, column}},
-		{path + ".ttl", "How long a filled value lives in Redis. Default defaults.ttl. {after: 15m, sliding: true} extends it at each read.", span{&r.TTL, time.Millisecond, MaxTTL, false}},
+		{path + ".ttl", "How long a filled value lives in Redis. Default defaults.ttl. {after: 15m, sliding: true} extends it at each read; " + agesDoc, span{&r.TTL, time.Millisecond, MaxTTL, false}},
 		{path + ".absent_ttl", "How long a row that does not exist is remembered. Default defaults.absent_ttl.", span{&r.AbsentTTL, time.Millisecond, time.Hour, true}},
 		{path + ".after_use", "What becomes of a value after a hit: keep, the default, or expire, which removes it soon, unless a client has written it. For data that is read once.", text{&r.AfterUse, wantAfterUse, afterUse}},
 		{path + ".read_ahead", "What a miss loads beside its row: nothing (off, the default), or the rest of its partition (partition), in one query, for data that is read as a whole. Each part of the key must stand alone in where, so that rows tell their keys.", text{&r.ReadAhead, wantReadAhead, readAhead}},
@@ -139,6 +145,7 @@ func (c *Config) Specs() []route.Spec {
 			Name: r.Name, Key: r.Key, DB: r.DB,
 			Table: r.Table, Where: r.Where, CQL: r.CQL, Value: r.Value, Encode: r.Encode, Hash: r.Hash,
 			TTL: c.ttl(r), Jitter: c.Defaults.Jitter, Sliding: r.Sliding, AbsentTTL: c.absentTTL(i),
+			RefreshAhead: c.refreshAhead(r), StaleWhileRevalidate: r.StaleWhileRevalidate, StaleIfError: r.StaleIfError,
 		}
 		if r.Object != nil {
 			s.Object = &route.ObjectSpec{Dataset: r.Object.Dataset, Name: r.Object.Name}

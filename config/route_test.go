@@ -86,6 +86,10 @@ func TestRouteForms(t *testing.T) {
 		"absent_ttl":  {where + "value: v\nabsent_ttl: 2s", route.Spec{Value: "v", AbsentTTL: 2 * time.Second}},
 		"no markers":  {where + "value: v\nabsent_ttl: 0", route.Spec{Value: "v"}},
 		"ttl sliding": {where + "value: v\nttl: {sliding: true}", route.Spec{Value: "v", Sliding: true}},
+		"ttl with ages": {where + "value: v\nttl: {after: 1h, refresh_ahead: 5m, stale_while_revalidate: 1m, stale_if_error: 30m}", route.Spec{
+			Value: "v", TTL: time.Hour, RefreshAhead: 5 * time.Minute, StaleWhileRevalidate: time.Minute, StaleIfError: 30 * time.Minute,
+		}},
+		"ttl of the defaults, with ages": {where + "value: v\nttl: {refresh_ahead: 10%, stale_if_error: 0}", route.Spec{Value: "v", RefreshAhead: 6 * time.Second}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -130,6 +134,12 @@ func TestRouteMistakes(t *testing.T) {
 		"ttl after 31 days":  {where + "value: v\nttl:\n  sliding: true\n  after: 31d", "forebay.yaml:9: routes[0].ttl.after: 31d: want 1ms to 30d"},
 		"ttl that is empty":  {where + "value: v\nttl: {}", "routes[0].ttl: 0s: want 1ms to 30d"},
 		"ttl that is text":   {where + "value: v\nttl: {after: soon}", `routes[0].ttl.after: "soon": want a duration`},
+		"sliding with ages":  {where + "value: v\nttl: {sliding: true, stale_if_error: 1m}", "routes[0].ttl.stale_if_error: 1m: want no stale_if_error beside sliding"},
+		"ahead of all":       {where + "value: v\nttl: {after: 10s, refresh_ahead: 9s}", "routes[0].ttl.refresh_ahead: 9s: want less than 9s, the shortest TTL that defaults.jitter leaves"},
+		"ahead by too much":  {where + "value: v\nttl: {refresh_ahead: 95%}", "routes[0].ttl.refresh_ahead: 95%: want 0 (none), or 1ms to 30d, or up to 90%"},
+		"ahead of text":      {where + "value: v\nttl: {refresh_ahead: soon}", `routes[0].ttl.refresh_ahead: "soon": want a duration such as 5m, or a part such as 10%`},
+		"stale for ever":     {where + "value: v\nttl: {stale_while_revalidate: 31d}", "routes[0].ttl.stale_while_revalidate: 31d: want 0 (none), or 1ms to 30d"},
+		"an object's ages":   {"object: {dataset: a, name: b}\nttl: {stale_while_revalidate: 1m}", "routes[0].ttl.stale_while_revalidate: 1m: want it on routes of rows only"},
 		"bad db":             {where + "value: v\ndb: -1", "routes[0].db: -1: want 0 to 16383"},
 		"unknown encoding":   {encode + "json", `routes[0].encode: "json": want raw, {npy: {column, dtype, shape}}`},
 		"two encodings":      {encode + "{npy: {column: c}, pickle: {column: c}}", "routes[0].encode: a mapping: want raw, {npy"},

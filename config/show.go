@@ -99,10 +99,7 @@ func (c *Config) showRoute(w *outline, i int) {
 	if r.TTL == 0 {
 		from = "defaults.ttl"
 	}
-	if r.Sliding {
-		ttl = "{after: " + ttl + ", sliding: true}"
-	}
-	put("ttl", ttl, from)
+	put("ttl", r.showTTL(ttl), from)
 	if c.Given(path + ".absent_ttl") {
 		put("absent_ttl", span{p: &r.AbsentTTL}.show(), "")
 	}

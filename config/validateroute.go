@@ -34,6 +34,7 @@ func (v *validator) routes() {
 		}
 		v.rules(r, path+".validate")
 		v.ahead(r, path)
+		v.ages(r, path+".ttl")
 		if first, ok := names[r.Name]; ok && r.Name != "" {
 			v.fail(path+".name", clip(r.Name), fmt.Sprintf("want a name of its own; routes[%d] has it", first))
 		} else {
@@ -51,8 +52,11 @@ func (v *validator) routes() {
 // routeBounds judges one field of a route's table. A TTL that is not given is the default's.
 func (v *validator) routeBounds(r *Route, f field) {
 	if strings.HasSuffix(f.path, ".ttl") {
-		after, sliding := v.c.Given(f.path+".after"), v.c.Given(f.path+".sliding")
-		if r.TTL == 0 && !after && (sliding || !v.c.Given(f.path)) {
+		after, other := v.c.Given(f.path+".after"), false
+		for _, part := range r.ttlFields(f.path) {
+			other = other || v.c.Given(part.path)
+		}
+		if r.TTL == 0 && !after && (other || !v.c.Given(f.path)) {
 			return
 		}
 		if after {

@@ -33,6 +33,7 @@ func compileRoute(index int, s Spec) (r *Route, problems []error) {
 	if !(s.Jitter >= 0 && s.Jitter <= 0.5) { // also refuses NaN
 		bad("jitter: %v is not between 0 and 50%%", s.Jitter)
 	}
+	problems = append(problems, s.checkAges()...)
 	problems = append(problems, r.compileRules()...)
 	if s.ReadAhead < 0 || s.ReadAhead > 0 && (s.CQL != "" || s.Object != nil) {
 		bad("read_ahead: is for routes with table and where; leave it out")

@@ -34,6 +34,7 @@ func (t *Table) Explain(db int, key []byte) (string, error) {
 	if r.Jitter > 0 {
 		fmt.Fprintf(&b, ", up to %v%% shorter", strconv.FormatFloat(r.Jitter*100, 'g', 4, 64))
 	}
+	r.explainAges(&b)
 	b.WriteByte('\n')
 	return b.String(), nil
 }
@@ -89,6 +90,19 @@ func (r *Route) explainQuery(b *strings.Builder, l Lookup, m *Match, key []byte)
 		b.WriteString("note   no row can have this key: a value is beyond its column's type; answered as absent\n")
 	case l.Select.In != "":
 		fmt.Fprintf(b, "note   misses that differ only in %s are loaded together\n", l.Select.In)
+	}
+}
+
+// explainAges writes what becomes of values around the end of their TTL.
+func (r *Route) explainAges(b *strings.Builder) {
+	if d := r.spec.RefreshAhead; d > 0 {
+		fmt.Fprintf(b, "; refreshed %v ahead", d)
+	}
+	if d := r.spec.StaleWhileRevalidate; d > 0 {
+		fmt.Fprintf(b, "; stale for %v while revalidated", d)
+	}
+	if d := r.spec.StaleIfError; d > 0 {
+		fmt.Fprintf(b, "; stale for %v if the source fails", d)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"forebay/internal/route"
 )
@@ -34,6 +35,15 @@ ttl    1h0m0s, up to 10% shorter
 		if err != nil || got != tt.want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", tt.name, err, got, tt.want)
 		}
+	}
+}
+
+func TestExplainShowsAges(t *testing.T) {
+	s := samplesSpec()
+	s.RefreshAhead, s.StaleWhileRevalidate, s.StaleIfError = time.Minute, 30*time.Second, 2*time.Hour
+	got, err := compile(t, s).Explain(0, []byte("mnist:train:-5"))
+	if want := "ttl    1h0m0s; refreshed 1m0s ahead; stale for 30s while revalidated; stale for 2h0m0s if the source fails\n"; err != nil || !strings.HasSuffix(got, want) {
+		t.Errorf("%v\n%s", err, got)
 	}
 }
 

@@ -26,6 +26,9 @@ type Spec struct {
 	Jitter float64
 	// Sliding makes reads extend the TTL.
 	Sliding bool
+	// RefreshAhead is how long before its TTL is over a value that is read is loaded anew; StaleWhileRevalidate for how long after that it is served while it is being loaded
+	// anew; StaleIfError for how long after its TTL it is served if it cannot be. 0: not. None of them with Sliding or Object.
+	RefreshAhead, StaleWhileRevalidate, StaleIfError time.Duration
 	// AbsentTTL is how long it is remembered that the source has no row, in milliseconds; 0 does not remember it.
 	AbsentTTL time.Duration
 }
