@@ -22,8 +22,8 @@ import (
 //	         Store  fits → V := value for TTL; L := nothing.    Absent  fits → L := marker of G for TTL, or nothing if that is 0.
 //	         Check  fits → L := nothing.                        In these three, if it does not fit: L := nothing if it is the entry's.
 //	         Fail   L := nothing if it is the entry's.          Keep    L and G are the entry's → L lives for TTL from now.
-//	         Refresh: as Store, where V is what was seen (Entry.Seen) instead of nothing. Absent and Check of an entry with Seen fit where V is
-//	         that, too; Absent removes V then.
+//	         Refresh: as Store, where V is what was seen (Entry.Seen) instead of nothing. Absent and Check of an entry with Stamp and Seen fit where V is
+//	         that instead; Absent removes V then.
 //	         Where a value is stored with Stamp, S := its stamp.
 //	Enter    G as in Acquire; A(n) := (G, token) if it is not of G → A(n). Many may hold the same.
 //	Settle, of an entry with an Area: fits needs A(n) = its Since too; if it has no Lease, whatever L is does not matter, and is unchanged.
@@ -140,7 +140,7 @@ type Entry struct {
 	Hash  bool          // Value is a hash, as AppendField makes it
 	TTL   time.Duration // above zero where a value is stored; else see [Leaser]; millisecond precision
 	// Seen is, for RefreshValue, what is to be replaced, a hash if Hash is set; nil for nothing. It is compared by its SHA-1: a string over MaxInline by its size
-	// and beginning, a hash of over 512 fields by their number. MarkAbsent and CheckOnly may have it too.
+	// and beginning, a hash of over 512 fields by their number. With Stamp, MarkAbsent and CheckOnly may have it too.
 	Seen []byte
 	// Stamp stamps the value that is stored, so that it is known as Forebay's own (Grant.Own, Slider). All entries of a key whose values are stamped have it.
 	Stamp bool

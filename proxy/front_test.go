@@ -122,6 +122,13 @@ func (r *rows) set(id int64, data string) {
 	r.changed[id] = data
 }
 
+// remove takes a row away that set has made.
+func (r *rows) remove(id int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.changed, id)
+}
+
 // lines is a sink that keeps every event's line.
 type lines struct {
 	deaf atomic.Bool // keeps nothing
@@ -225,7 +232,16 @@ func start(t testing.TB, o options) *front {
 		f.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: o.tracker, Now: wire.Now})
 	}
 	if o.follow {
-		f.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: f.store.Tracker([]string{"t:"}), Now: wire.Now})
+		f.near = near.New(near.Options{
+			MaxBytes: 64 << 20, Tracker: f.store.Tracker([]string{"t:", "a:"}), Now: wire.Now,
+			Reserve: func(db int, key []byte) time.Duration {
+				var m route.Match
+				if routes.Match(db, key, &m) {
+					return m.Route.Reserve()
+				}
+				return 0
+			},
+		})
 	}
 	f.queue = invalidation.New(invalidation.Options{Store: f.store, Loads: engine, Near: f.near, Routes: routes, MaxKeys: 3})
 	limits := proxy.DefaultLimits()

@@ -131,6 +131,13 @@ func (s *session) Large(head []byte) (blocks bool) {
 		return false
 	}
 	s.streamed.slot = seq
+	if sl.state == waiting && sl.kind == readOne && s.tooOld(sl.key, sl.route, sl.age) {
+		s.srv.large.add(s.target.DB, sl.key)
+		s.streamed.skip, s.streamed.late = true, true
+		s.miss(seq, sl, false)
+		s.load()
+		return false
+	}
 	if sl.state == waiting {
 		if gathers, blocks := s.gathers(sl, head); gathers {
 			return blocks

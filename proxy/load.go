@@ -327,6 +327,12 @@ func (s *session) recordLoad(sl *slot, key []byte, r *route.Route, res *cache.Re
 		ev.Result = event.Absent
 	case res.Cached:
 		ev.Kind, ev.Origin, ev.Bytes = event.Hit, event.FromRedis, max(res.Bytes, int64(len(res.Value)))
+		if res.Stale {
+			ev.Result = event.Stale
+			if res.Cause != nil {
+				ev.Error = line(res.Cause.Error())
+			}
+		}
 	default:
 		ev.Result, ev.Origin, ev.Bytes = event.Loaded, event.FromSource, max(res.Bytes, int64(len(res.Value)))
 	}

@@ -45,6 +45,7 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 			sl.more.frame = append([]byte(nil), frame...) // it may be sent once more
 		}
 	}
+	s.askAge(sl)
 	s.sendRead(frame, sl)
 }
 
@@ -73,16 +74,21 @@ func (s *session) readMGet(cmd *command, frame []byte, args [][]byte) {
 	if sl.route != nil {
 		s.routed++
 	}
+	s.askAges(sl)
 	s.sendRead(frame, sl)
 }
 
 // sendRead forwards a read, or has it loaded at once if Redis is known to be down and the client may read what it asks for.
 func (s *session) sendRead(frame []byte, sl *slot) {
 	if sl.route == nil || s.redisUp() || !s.mayReadFor(sl) {
+		if sl.looks > 0 {
+			s.appendAged(frame, sl)
+			return
+		}
 		s.append(frame, sl)
 		return
 	}
-	sl.n = 0
+	sl.n, sl.looks = 0, 0
 	s.submit()
 	s.miss(s.fifo.tail-1, s.fifo.at(s.fifo.tail-1), true)
 	s.load()

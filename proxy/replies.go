@@ -6,6 +6,7 @@ import (
 
 	"forebay/backend/redis/wire"
 	"forebay/internal/event"
+	"forebay/internal/route"
 )
 
 var _ wire.Receiver = (*session)(nil)
@@ -79,6 +80,10 @@ func (s *session) take(seq uint64, sl *slot, b []byte) {
 	if sl.state != waiting {
 		return // answered without Redis: it came too late
 	}
+	if sl.looks > 0 {
+		s.takeAge(sl, b)
+		return
+	}
 	switch sl.kind {
 	case readOne:
 		s.takeRead(seq, sl, b)
@@ -121,9 +126,12 @@ func (s *session) takeRead(seq uint64, sl *slot, b []byte) {
 	switch {
 	case b[0] == '-':
 		s.record(sl, sl.key, event.Event{Kind: event.Error, Error: line(string(bytes.TrimSpace(b[1:])))})
+	case sl.age != route.Fresh && !sl.op.absent(b) && s.tooOld(sl.key, sl.route, sl.age):
+		s.miss(seq, sl, false)
+		return
 	case !sl.op.absent(b) && s.admits(sl, sl.op, sl.key, sl.route, sl.more, b):
 		s.record(sl, sl.key, event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: sl.op.size(b)})
-		if sl.op == opGet && sl.route != nil {
+		if sl.op == opGet && sl.route != nil && sl.age == route.Fresh {
 			s.offer(sl.key, b, sl.token)
 		}
 	case sl.route == nil:
@@ -182,6 +190,9 @@ func (s *session) takeMGet(seq uint64, sl *slot, b []byte) {
 			return
 		}
 		switch {
+		case d.ages != nil && !null(e) && s.tooOld(d.keys[i], d.routes[i], d.ages[i]):
+			missing = true
+			d.bad = append(d.bad, i)
 		case !null(e) && s.admits(sl, opGet, d.keys[i], d.routes[i], nil, e):
 			s.recordKey(sl, d.keys[i], d.routes[i], event.Event{Kind: event.Hit, Origin: event.FromRedis, Bytes: opGet.size(e)})
 			if d.routes[i] != nil {
@@ -334,6 +345,10 @@ func (s *session) lost(n int, sent bool) {
 // unanswered ends one reply that will not come.
 func (s *session) unanswered(seq uint64, sl *slot, sent bool) {
 	sl.n--
+	if sl.looks > 0 && sl.state == waiting {
+		sl.looks-- // the read that follows will not be answered either
+		return
+	}
 	switch {
 	case sl.state == loading, sl.state == ready: // answered without it
 	case sl.state == streaming:
@@ -370,7 +385,7 @@ func (s *session) Stalled() {
 	for seq := s.fifo.head; seq < s.fifo.tail; seq++ {
 		sl := s.fifo.at(seq)
 		pure := sl.kind != plain && !sl.writes && sl.route != nil
-		if pure && sl.n == 1 && sl.state == waiting && sl.at < before && s.mayReadFor(sl) {
+		if pure && sl.n == 1+sl.looks && sl.state == waiting && sl.at < before && s.mayReadFor(sl) {
 			s.miss(seq, sl, true)
 		}
 	}

@@ -81,7 +81,7 @@ func (s *session) rested() bool {
 	if s.fifo.empty() && s.batchN == 0 {
 		s.fifo.ring, s.batch = nil, nil
 	}
-	s.args, s.scratch = nil, nil
+	s.args, s.scratch, s.questions = nil, nil, nil
 	s.nears, s.nearRoutes = near.Many{}, nil
 	return true
 }

@@ -334,6 +334,6 @@ func (p *detailPool) put(d *detail) {
 	}
 	clear(d.keys)
 	clear(d.routes)
-	*d = detail{keys: d.keys[:0], routes: d.routes[:0], tokens: d.tokens[:0], reply: d.reply[:0]}
+	*d = detail{keys: d.keys[:0], routes: d.routes[:0], tokens: d.tokens[:0], reply: d.reply[:0]} // without ages: few have them
 	p.pool.Put(d)
 }

@@ -33,18 +33,20 @@ type session struct {
 	leaveBy atomic.Int64 // by wire.Now: until then what is there already is still read; 0 while the server serves
 
 	// The client's goroutine's own.
-	late     bool    // something was read since the server began to shut down
-	in       *[]byte // bytes read; nil while idle
-	off      int     // of them consumed
-	backlog  bool    // whole commands are left in in: there was no room for their replies
-	eof      bool
-	readN    int
-	readErr  error
-	readFunc func(uintptr) bool
-	framer   framer
-	args     [][]byte
-	scratch  []byte
-	noGather bool // the transaction at the front is not complete, and no more bytes are there
+	late        bool    // something was read since the server began to shut down
+	in          *[]byte // bytes read; nil while idle
+	off         int     // of them consumed
+	backlog     bool    // whole commands are left in in: there was no room for their replies
+	eof         bool
+	readN       int
+	readErr     error
+	readFunc    func(uintptr) bool
+	framer      framer
+	args        [][]byte
+	scratch     []byte
+	questions   []byte // for ages, of the read that is being sent
+	agesRefused bool   // Redis does not tell this client's user the age of a value; under mu
+	noGather    bool   // the transaction at the front is not complete, and no more bytes are there
 
 	mu        sync.Mutex
 	now       int64 // when the bytes being dispatched were read, by wire.Now; written by the client's goroutine
@@ -82,6 +84,7 @@ type session struct {
 	ending          bool       // it will take no standby any more
 	pins            pins
 	batch           []byte // commands to be submitted in one piece
+	batchOwn        bool   // their memory is nobody else's
 	batchN          int    // their replies
 	batchFrom       uint64 // their first slot
 	sending         int    // replies to what is being submitted: of no connection yet

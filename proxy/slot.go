@@ -45,7 +45,9 @@ type slot struct {
 	blocks bool // it may wait in Redis for others
 	muted  bool // the client is not to have it: CLIENT REPLY
 	id     metric.CommandID
+	age    route.Age    // of a readOne's value, once its PTTL is answered
 	n      int          // replies of Redis still to come
+	looks  int          // of these, answers to PTTLs, which come first
 	at     int64        // arrival of the command, by wire.Now
 	route  *route.Route // of a readOne; nil: unrouted
 	key    []byte       // of a readOne
@@ -60,6 +62,8 @@ type detail struct {
 	keys       [][]byte // readMany: its keys
 	routes     []*route.Route
 	tokens     []near.Token // of keys
+	ages       []route.Age  // of keys; nil: none is asked for
+	aged       int          // of them answered, or passed by
 	start, end int64        // GETRANGE
 	frame      []byte       // GETEX: the command, to be sent once more
 	tx         *transaction // execReply

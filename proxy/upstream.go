@@ -20,11 +20,13 @@ func (s *session) extend(frame []byte, n int) {
 	end := len(s.batch)
 	switch {
 	case end == 0:
-		s.batch = frame
+		s.batch, s.batchOwn = frame, false
 	case cap(s.batch) >= end+len(frame) && &s.batch[:end+1][end] == &frame[0]:
 		s.batch = s.batch[: end+len(frame) : cap(s.batch)]
+	case s.batchOwn:
+		s.batch = append(s.batch, frame...)
 	default:
-		s.batch = append(s.batch[:end:end], frame...)
+		s.batch, s.batchOwn = append(s.batch[:end:end], frame...), true // not over the client's buffer
 	}
 	s.batchN += n
 	s.owed += n
@@ -103,7 +105,8 @@ func (s *session) refuse(err error) {
 		}
 		n := sl.n
 		s.owed -= n
-		sl.n = 0
+		n -= sl.looks
+		sl.n, sl.looks = 0, 0
 		if down && sl.op != noRead && sl.route != nil && s.mayReadFor(sl) {
 			s.miss(seq, sl, true)
 			continue

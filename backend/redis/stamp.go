@@ -37,19 +37,12 @@ func (c *Client) acquireAges(ctx context.Context, db int, life time.Duration, as
 		return nil, err
 	}
 	token := rand.Text()
-	var calls []*call
-	for part := range slices.Chunk(asks, acquireBatch) {
-		one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds()}}
-		for i := range part {
-			a := &part[i]
-			lease := c.leaseKey(a.Key)
-			one.keys = append(one.keys, a.Key, lease, stampOf(lease))
-			one.args = append(one.args, how(a), a.Due.Milliseconds())
-		}
-		calls = append(calls, one)
-	}
+	calls := c.agesCalls(token, "", life, asks)
 	err = c.run(ctx, pool, c.ages, calls)
-	if err != nil && isBroken(err) && ctx.Err() == nil {
+	if err != nil && isBroken(err) && ctx.Err() == nil { // see Acquire
+		former := token
+		token = rand.Text()
+		calls = c.agesCalls(token, former, life, asks)
 		err = c.run(ctx, pool, c.ages, calls)
 	}
 	if err = c.failure(ctx, err); err != nil {
@@ -73,6 +66,20 @@ func (c *Client) acquireAges(ctx context.Context, db int, life time.Duration, as
 		}
 	}
 	return grants, nil
+}
+
+func (c *Client) agesCalls(token, former string, life time.Duration, asks []backend.Ask) (calls []*call) {
+	for part := range slices.Chunk(asks, acquireBatch) {
+		one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds(), former}}
+		for i := range part {
+			a := &part[i]
+			lease := c.leaseKey(a.Key)
+			one.keys = append(one.keys, a.Key, lease, stampOf(lease))
+			one.args = append(one.args, how(a), a.Due.Milliseconds())
+		}
+		calls = append(calls, one)
+	}
+	return calls
 }
 
 // acquireBoth is Acquire of keys of both kinds, one round trip for each.
@@ -106,7 +113,7 @@ func how(a *backend.Ask) string {
 }
 
 // takesStamp tells whether an entry is for stampScript.
-func takesStamp(e *backend.Entry) bool { return e.Stamp || e.Seen != nil }
+func takesStamp(e *backend.Entry) bool { return e.Stamp || e.Do == backend.RefreshValue }
 
 // stampTerm adds what stampScript needs of an entry.
 func (c *Client) stampTerm(t *term, e *backend.Entry) {
@@ -115,7 +122,8 @@ func (c *Client) stampTerm(t *term, e *backend.Entry) {
 	if e.Stamp {
 		t.stamp = stampOf(lease)
 	}
-	if e.Seen != nil {
+	marks := e.Do == backend.MarkAbsent || e.Do == backend.CheckOnly
+	if e.Seen != nil && (marks || e.Do == backend.RefreshValue) {
 		t.seen = digestOf(e.Seen, e.Hash)
 		if storing(e) && !e.Track {
 			t.mark = "?" + string(markOf(e)) // what is refreshed stays what it was

@@ -18,7 +18,7 @@ package redis
 // stampFunctions are what the scripts have in common. digest is that of what is there, "" for what is neither a string nor a hash. Fields are digested one by
 // one and sorted by that, since a hash has no order, and the order of names depends on the server's locale.
 //
-// own compares the two ends by three looks, as the clock may go on between them: the stamp's must lie between those of the value. A millisecond does not matter:
+// together compares the two ends by three looks, as the clock may go on between them: the stamp's must lie between those of the value. A millisecond does not matter:
 // the stand-in keeps durations, which two calls make a little different.
 const stampFunctions = `
 local function digest(key)
@@ -39,19 +39,21 @@ local function digest(key)
 	end
 	return ''
 end
+local function together(key, stamp)
+	local most, ends, least = redis.call('PTTL', key), redis.call('PTTL', stamp), redis.call('PTTL', key)
+	return least >= 0 and least <= ends + 1 and ends <= most + 1
+end
 local function own(key, stamp)
 	local held = redis.call('GET', stamp)
-	if not held then return false end
-	local most, ends, least = redis.call('PTTL', key), redis.call('PTTL', stamp), redis.call('PTTL', key)
-	return least >= 0 and least <= ends + 1 and ends <= most + 1 and digest(key) == held
+	return held and together(key, stamp) and digest(key) == held
 end
 `
 
-// agesScript. KEYS: the generation, then a key, its lease key and its stamp each. ARGV: token, life, then of each key how it is asked for, as in acquireScript,
+// agesScript. KEYS: the generation, then a key, its lease key and its stamp each. ARGV: token, life and former token, then of each key how it is asked for, as in acquireScript,
 // and the most milliseconds that a value to be refreshed has left. It returns the generation, then of each key what acquireScript does, the value's TTL and
 // whether it is Forebay's own.
 const agesScript = stampFunctions + `
-local gen, token, life = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2])
+local gen, token, life, former = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2]), ARGV[3]
 if not gen and life > 0 then
 	gen = token
 	redis.call('DEL', KEYS[1])
@@ -74,15 +76,15 @@ local function look(key, how)
 end
 local out = {gen}
 for i = 1, (#KEYS - 1) / 3 do
-	local key, lease, stamp, how, due = KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1], ARGV[2 * i + 1], tonumber(ARGV[2 * i + 2])
+	local key, lease, stamp, how, due = KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1], ARGV[2 * i + 2], tonumber(ARGV[2 * i + 3])
 	local r, mine = look(key, string.lower(how)), false
 	local left = redis.call('PTTL', key)
 	if r and r[1] ~= 'x' then mine = own(key, stamp) end
 	if not r or mine and how == string.upper(how) and left <= due then
-		local held, wanted = redis.call('GET', lease), 'L' .. gen .. ' ' .. token
+		local held, wanted, yours = redis.call('GET', lease), 'L' .. gen .. ' ' .. token, 'L' .. gen .. ' ' .. former
 		if gen ~= '' and held == 'N' .. gen and not r then
 			r = {'n'}
-		elseif gen ~= '' and held and held ~= wanted and string.sub(held, 1, #gen + 2) == 'L' .. gen .. ' ' then
+		elseif gen ~= '' and held and held ~= wanted and held ~= yours and string.sub(held, 1, #gen + 2) == 'L' .. gen .. ' ' then
 			r = {'b', redis.call('PTTL', lease)}
 		elseif life == 0 then
 			r = r or {'f'}
@@ -132,7 +134,7 @@ for i = 1, (#KEYS - 2) / 5 do
 	if op == 'f' then
 		fits = mine
 	elseif op ~= 'k' and seen ~= '' then
-		fits = fits and digest(key) == seen
+		fits = fits and (stamp == lease or together(key, stamp)) and digest(key) == seen
 	elseif op ~= 'k' then
 		fits = fits and redis.call('EXISTS', key) == 0
 	end
@@ -167,6 +169,7 @@ for i = 1, (#KEYS - 2) / 5 do
 	if op == 'k' then
 		if fits then redis.call('PEXPIRE', lease, ttl) end
 	elseif op == 'n' and fits and ttl ~= '0' then
+		redis.call('DEL', lease)
 		redis.call('SET', lease, 'N' .. g, 'PX', ttl)
 	elseif mine then
 		redis.call('DEL', lease)

@@ -22,7 +22,7 @@ func (n *node) startNear(context.Context) error {
 		MaxBytes: n.cfg.Near.MaxBytes, Tracker: n.redis.Tracker(prefixes), Now: wire.Now, Log: n.log,
 		Reserve: func(db int, key []byte) time.Duration {
 			if r := n.routeOf(db, key); r != nil {
-				return r.SlideBelow()
+				return r.Reserve()
 			}
 			return 0
 		},

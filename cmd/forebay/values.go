@@ -71,7 +71,12 @@ func (n *node) read(ctx context.Context, db int, key []byte, ev *event.Event) ([
 	if r != nil {
 		ev.Route = r.Name
 	}
-	value, down, err := n.cached(ctx, db, key, isHash(r))
+	var value []byte
+	var down bool
+	var err error
+	if r == nil || !r.Ages() { // how old a value is, the engine's own look tells
+		value, down, err = n.cached(ctx, db, key, isHash(r))
+	}
 	switch {
 	case value != nil && n.admits(db, key, r, value):
 		ev.Kind, ev.Result, ev.Origin = event.Hit, event.NoResult, event.FromRedis
@@ -94,6 +99,12 @@ func (n *node) read(ctx context.Context, db int, key []byte, ev *event.Event) ([
 		return nil, web.ErrAbsent
 	case res.Cached:
 		ev.Kind, ev.Result, ev.Origin = event.Hit, event.NoResult, event.FromRedis
+		if res.Stale {
+			ev.Result = event.Stale
+			if res.Cause != nil {
+				ev.Error = res.Cause.Error()
+			}
+		}
 	default:
 		ev.Result, ev.Origin = event.Loaded, event.FromSource
 	}

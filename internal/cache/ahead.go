@@ -141,7 +141,7 @@ func (e *Engine) readAhead(todo []*load, fill bool) (rest []*load, wait *waiting
 	wait = &waiting{done: make(chan struct{}), many: make(chan struct{}, 1), left: 1}
 	now := time.Now()
 	for _, l := range todo {
-		if _, ok := l.route.ReadsAhead(); !ok || !e.locate(l) {
+		if _, ok := l.route.ReadsAhead(); !ok || l.old || !e.locate(l) {
 			rest = append(rest, l)
 			continue
 		}

@@ -51,6 +51,7 @@ type Engine struct {
 	objects   objects
 	slides    *slides        // nil: without it
 	slider    backend.Slider // nil: the store cannot extend TTLs
+	refreshes *refreshes     // nil: no route's values are refreshed
 	gathered  gatherer
 	aheads    aheads
 	notices   notices
@@ -76,6 +77,7 @@ func New(o Options) *Engine {
 	e.objects = newObjects(o.Store)
 	e.aheads.turns = make(chan struct{}, maxAheads)
 	e.slider, e.slides = newSlides(o)
+	e.refreshes = newRefreshes(o)
 	for _, r := range o.Routes.Routes() {
 		if !slices.Contains(e.databases, r.DB) {
 			e.databases = append(e.databases, r.DB)
@@ -121,6 +123,10 @@ type Result struct {
 	Stored bool
 	Bytes  int64 // the value's size; 0 where it is Stored and Cached, as nobody has asked
 	Joined bool  // another reader had begun the load
+	// Stale tells that the value, which is Cached, is too old, and served for the time being (route.Stale, route.Overdue); Cause why it could not be loaded anew, if
+	// that was tried.
+	Stale bool
+	Cause error
 }
 
 // Read gives a result for each of wants. It returns within ctx's deadline or the budget, whichever is sooner. Errors wrap backend.ErrSourceDown,
@@ -189,7 +195,10 @@ func (e *Engine) round(
 			again = append(again, i)
 			continue
 		}
-		results[i] = Result{Joined: results[i].Joined, Value: out.value, Err: out.err, Cached: out.cached, Stored: out.stored, Bytes: max(out.bytes, int64(len(out.value)))}
+		results[i] = Result{
+			Joined: results[i].Joined, Value: out.value, Err: out.err, Cached: out.cached, Stored: out.stored, Bytes: max(out.bytes, int64(len(out.value))),
+			Stale: out.stale, Cause: out.cause,
+		}
 	}
 	return again, refused
 }

@@ -30,6 +30,8 @@ type store struct {
 	mu     sync.Mutex
 	down   bool
 	values map[string]string // by "db/key"
+	ends   map[string]time.Time
+	stamps map[string]fakeStamp
 	ops    []op
 	filled []backend.Entry // stored ones
 	tokens int
@@ -41,7 +43,7 @@ type store struct {
 var _ backend.Store = (*store)(nil)
 
 func newStore() *store {
-	return &store{values: map[string]string{}, leases: map[string]fakeLease{}, raised: map[int]int{}, areas: map[string]int{}}
+	return &store{values: map[string]string{}, ends: map[string]time.Time{}, stamps: map[string]fakeStamp{}, leases: map[string]fakeLease{}, raised: map[int]int{}, areas: map[string]int{}}
 }
 
 func at(db int, key string) string { return fmt.Sprintf("%d/%s", db, key) }
@@ -50,7 +52,7 @@ func at(db int, key string) string { return fmt.Sprintf("%d/%s", db, key) }
 func (s *store) set(key, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.values[at(0, key)] = value
+	s.put(at(0, key), value, 0)
 }
 
 func (s *store) del(key string) {
@@ -62,8 +64,7 @@ func (s *store) del(key string) {
 func (s *store) get(key string) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, ok := s.values[at(0, key)]
-	return v, ok
+	return s.value(at(0, key))
 }
 
 func (s *store) setDown(down bool) {
@@ -108,7 +109,7 @@ func (s *store) Get(ctx context.Context, db int, keys [][]byte) (values [][]byte
 			if s.refuse != nil {
 				errs[i] = s.refuse(o, k)
 			}
-			if v, ok := s.values[at(db, k)]; ok && errs[i] == nil {
+			if v, ok := s.value(at(db, k)); ok && errs[i] == nil {
 				values[i] = append([]byte{}, v...)
 			}
 		}
@@ -134,11 +135,19 @@ func (s *store) Acquire(ctx context.Context, db int, life time.Duration, asks []
 			if s.refuse != nil {
 				g.Err = s.refuse(o, k)
 			}
-			v, ok := s.values[at(db, k)]
+			v, ok := s.value(at(db, k))
+			refresh := asks[i].Refresh
+			if asks[i].Age {
+				g.Own, g.TTL = s.own(at(db, k))
+				refresh = refresh && g.Own && g.TTL <= asks[i].Due
+			}
+			if ok && refresh && asks[i].As != backend.AsAny {
+				g.Value = append([]byte{}, v...)
+			}
 			switch held := s.lease(db, k); {
 			case g.Err != nil:
 				g.State = backend.Present
-			case ok:
+			case ok && (!refresh || life == 0):
 				g.State = backend.Present
 				if asks[i].As != backend.AsAny {
 					g.Value = append([]byte{}, v...)
@@ -180,7 +189,7 @@ func (s *store) lease(db int, key string) fakeLease {
 func (s *store) Settle(ctx context.Context, db int, entries []backend.Entry) (fits []bool, errs []error, err error) {
 	o := op{"end", db, nil}
 	for _, e := range entries {
-		if e.Do == backend.StoreValue {
+		if e.Do == backend.StoreValue || e.Do == backend.RefreshValue {
 			o.name = "fill"
 			o.keys = append(o.keys, string(e.Key))
 		}
@@ -210,10 +219,18 @@ func (s *store) settle(o op, db int, e *backend.Entry) (fits bool, err error) {
 	within := e.Area.Since.Held()
 	ours := own || within && !e.Lease.Held()
 	ours = ours && (!within || e.Area.Since == s.since(db, e.Area.Name))
-	_, present := s.values[k]
-	fits = ours && (!present || s.overwrite || e.Do == backend.GiveUp || e.Do == backend.KeepOn)
+	have, present := s.value(k)
+	asSeen := !present
+	if e.Seen != nil {
+		still, _ := s.own(k)
+		asSeen = present && have == string(e.Seen) && still
+	}
+	fits = ours && (asSeen || s.overwrite || e.Do == backend.GiveUp || e.Do == backend.KeepOn)
 	if own {
 		delete(s.leases, k)
+	}
+	if fits && e.Seen != nil && e.Do == backend.MarkAbsent {
+		delete(s.values, k)
 	}
 	switch {
 	case !fits:
@@ -222,13 +239,17 @@ func (s *store) settle(o op, db int, e *backend.Entry) (fits bool, err error) {
 	case e.Do == backend.KeepOn:
 		held.ends = time.Now().Add(e.TTL)
 		s.leases[k] = held
-	case e.Do == backend.StoreValue:
+	case e.Do == backend.StoreValue, e.Do == backend.RefreshValue:
 		if s.refuse != nil {
 			if err := s.refuse(o, string(e.Key)); err != nil {
 				return true, err
 			}
 		}
-		s.values[k] = string(e.Value)
+		s.put(k, string(e.Value), e.TTL)
+		delete(s.stamps, k)
+		if e.Stamp {
+			s.stamps[k] = fakeStamp{string(e.Value), s.ends[k]}
+		}
 		s.filled = append(s.filled, *e)
 	}
 	return fits, nil
@@ -242,6 +263,7 @@ func (s *store) Drop(ctx context.Context, db int, keys [][]byte, areas []string)
 	return s.trip(ctx, o, func() {
 		for _, k := range o.keys {
 			delete(s.leases, at(db, k))
+			delete(s.stamps, at(db, k))
 		}
 		for _, a := range areas {
 			s.areas[at(db, a)]++
@@ -331,7 +353,7 @@ func (s *store) Discard(ctx context.Context, db int, seen []backend.Seen) (remov
 			if s.refuse != nil {
 				errs[i] = s.refuse(o, o.keys[i])
 			}
-			have, there := s.values[at(db, o.keys[i])]
+			have, there := s.value(at(db, o.keys[i]))
 			if errs[i] == nil && there && int64(len(have)) == v.Size && strings.HasPrefix(have, string(v.Head)) {
 				delete(s.values, at(db, o.keys[i]))
 				removed[i] = true

@@ -17,6 +17,8 @@ type outcome struct {
 	moved  bool // …in another flight that goes on with the load: no writer's doing
 	stored bool // it is in Redis and not here
 	bytes  int64
+	stale  bool  // it is too old, and served for the time being
+	cause  error // …since this came of loading it anew; nil: nobody has tried
 }
 
 // flight is one load of one key, and those who wait for it.

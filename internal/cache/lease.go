@@ -63,15 +63,21 @@ func pause(n int) time.Duration {
 // ask acquires the leases of all loads, for life, or looks only. It tells of each what Redis says; a large value is fetched, and where it has gone by then, the
 // state is Free. It fails as a whole, without a word on any, if Redis does not answer.
 func (e *Engine) ask(ctx context.Context, db int, todo []*load, life time.Duration, each func(*load, backend.Grant)) error {
-	ctx, cancel := context.WithTimeout(ctx, e.opts.StoreBudget)
-	defer cancel()
 	asks := make([]backend.Ask, len(todo))
 	for i, l := range todo {
 		asks[i].Key = []byte(l.key)
 		if l.route.IsHash() {
 			asks[i].As = backend.AsHash
 		}
+		askAge(l.route, &asks[i], life > 0)
 	}
+	return e.acquireFor(ctx, db, todo, asks, life, each)
+}
+
+// acquireFor is ask where it is known what to ask for.
+func (e *Engine) acquireFor(ctx context.Context, db int, todo []*load, asks []backend.Ask, life time.Duration, each func(*load, backend.Grant)) error {
+	ctx, cancel := context.WithTimeout(ctx, e.opts.StoreBudget)
+	defer cancel()
 	grants, err := e.opts.Store.Acquire(ctx, db, life, asks)
 	if err != nil {
 		e.unleased(err)
@@ -80,8 +86,9 @@ func (e *Engine) ask(ctx context.Context, db int, todo []*load, life time.Durati
 	var strings, hashes []int
 	for i, g := range grants {
 		todo[i].lease = g.Lease
+		todo[i].old = g.Own && (g.State == backend.Taken || g.State == backend.Busy)
 		switch {
-		case g.State != backend.Present || g.Value != nil || g.Err != nil:
+		case g.State != backend.Present && !(g.State == backend.Taken && g.Own) || g.Value != nil || g.Err != nil:
 		case asks[i].As == backend.AsHash:
 			hashes = append(hashes, i)
 		default:
@@ -95,6 +102,11 @@ func (e *Engine) ask(ctx context.Context, db int, todo []*load, life time.Durati
 		return err
 	}
 	for i, l := range todo {
+		l.was = nil
+		if grants[i].State == backend.Taken {
+			l.was = grants[i].Value
+			l.old = l.was != nil
+		}
 		each(l, grants[i])
 	}
 	return nil
@@ -127,7 +139,7 @@ func fetchLarge(ctx context.Context, db int, asks []backend.Ask, grants []backen
 	}
 	for n, i := range at {
 		grants[i].Value, grants[i].Err = values[n], errs[n]
-		if values[n] == nil && errs[n] == nil {
+		if values[n] == nil && errs[n] == nil && grants[i].State == backend.Present {
 			grants[i].State = backend.Free
 		}
 	}
@@ -138,11 +150,14 @@ func fetchLarge(ctx context.Context, db int, asks []backend.Ask, grants []backen
 func (e *Engine) wait(ctx context.Context, db int, busy []*load, mode Mode) {
 	var working sync.WaitGroup
 	defer working.Wait()
+	patience, cancel := e.within(ctx, busy)
+	defer cancel()
 	for n := 0; len(busy) > 0; n++ {
-		if !sleep(ctx, pause(n)) {
+		if !sleep(patience, pause(n)) {
 			for _, l := range busy {
-				e.end(l, outcome{err: e.outwaited()})
+				l.err = e.outwaited()
 			}
+			e.failed(db, busy)
 			return
 		}
 		var todo []*load
@@ -210,17 +225,22 @@ func (e *Engine) keep(ctx context.Context, db int, loads []*load) (stop func()) 
 // the way.
 func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 	var entries []backend.Entry
-	var settled []*load
+	var settled, failed []*load
+	defer func() { e.failed(db, failed) }()
 	for _, l := range todo {
 		if l.ended {
 			continue
 		}
 		storable := e.flights.seal(l.flight)
-		entry := backend.Entry{Key: []byte(l.key), Lease: l.lease, Area: l.area}
+		entry := backend.Entry{Key: []byte(l.key), Lease: l.lease, Area: l.area, Hash: l.route.IsHash(), Stamp: l.route.Stamps(), Seen: l.was}
 		leased := l.lease.Held() || l.area.Since.Held() && l.value != nil && l.err == nil && storable
 		switch {
 		case l.err != nil:
-			e.end(l, outcome{err: l.err})
+			if l.old {
+				failed = append(failed, l)
+			} else {
+				e.end(l, outcome{err: l.err})
+			}
 			entry.Do = backend.GiveUp
 		case !storable:
 			e.end(l, outcome{again: true})
@@ -229,10 +249,13 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 			e.end(l, outcome{value: l.value})
 		case l.value == nil:
 			entry.Do, entry.TTL = backend.MarkAbsent, l.route.AbsentTTL
-		case !fill || l.noFill || !l.keep && !e.admits(len(l.value)):
+		case !fill || l.noFill || !l.keep && !l.old && !e.admits(len(l.value)):
 			entry.Do = backend.CheckOnly
 		default:
-			entry.Value, entry.Hash, entry.TTL, entry.Track = l.value, l.route.IsHash(), ttl(l.route), l.track
+			entry.Value, entry.TTL, entry.Track = l.value, ttl(l.route), l.track
+			if l.old {
+				entry.Do = backend.RefreshValue
+			}
 		}
 		if leased {
 			entries = append(entries, entry)
@@ -247,7 +270,7 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 	fits, errs, err := e.opts.Store.Settle(ctx, db, entries)
 	for i, l := range settled {
 		l.lease = backend.Lease{}
-		if l.ended {
+		if l.ended || l.err != nil {
 			continue
 		}
 		var own error
@@ -258,17 +281,19 @@ func (e *Engine) finish(ctx context.Context, db int, todo []*load, fill bool) {
 		case err == nil && !fits[i]:
 			e.end(l, outcome{again: true})
 		case err != nil && (l.area.Since.Held() || !e.flights.alone(l.flight)): // 9
-			if entries[i].Do == backend.StoreValue {
+			if stores(entries[i].Do) {
 				e.filled(l, err)
 			}
 			e.end(l, outcome{again: true})
-		case entries[i].Do == backend.StoreValue:
+		case stores(entries[i].Do):
 			e.end(l, e.filled(l, errors.Join(err, own)))
 		default:
 			e.end(l, outcome{value: l.value})
 		}
 	}
 }
+
+func stores(do backend.Ending) bool { return do == backend.StoreValue || do == backend.RefreshValue }
 
 // filled tells a load's outcome after its fill: what could not be stored is served all the same.
 func (e *Engine) filled(l *load, err error) outcome {

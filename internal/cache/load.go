@@ -26,6 +26,10 @@ type load struct {
 	value  []byte
 	err    error
 
+	// Of a route with ages (stale.go).
+	old bool   // Redis holds a value that is overdue, to be replaced
+	was []byte // that value
+
 	// Of a route with rules (validate.go).
 	finding error        // what is wrong with the value that the source gave
 	seen    backend.Seen // what was found in Redis and is to be discarded
@@ -46,17 +50,35 @@ func (e *Engine) fly(ctx context.Context, db int, mine []load, mode Mode) {
 	}
 	var waiting sync.WaitGroup
 	if len(busy) > 0 {
-		waiting.Go(func() { e.wait(ctx, db, busy, mode) })
+		for _, list := range byAge(busy) {
+			waiting.Go(func() { e.wait(ctx, db, list, mode) })
+		}
 	}
 	e.work(ctx, db, todo, up && !mode.NoFill)
 	waiting.Wait()
 }
 
-// work loads what this process is to load.
+// work loads what this process is to load. What replaces an old value has less time, and is loaded apart.
 func (e *Engine) work(ctx context.Context, db int, todo []*load, fill bool) {
-	if len(todo) == 0 {
-		return
+	var working sync.WaitGroup
+	defer working.Wait()
+	lists := byAge(todo)
+	for i, list := range lists {
+		run := func() {
+			ctx, cancel := e.within(ctx, list)
+			defer cancel()
+			e.workOn(ctx, db, list, fill)
+		}
+		if i == len(lists)-1 {
+			run()
+			return
+		}
+		working.Go(run)
 	}
+}
+
+// workOn is work for loads that have one time.
+func (e *Engine) workOn(ctx context.Context, db int, todo []*load, fill bool) {
 	stop := e.keep(ctx, db, todo)
 	e.load(ctx, todo, fill)
 	stop()
@@ -81,7 +103,7 @@ func (e *Engine) look(ctx context.Context, db int, todo []*load, mode Mode) (min
 		case !e.flights.found(l.flight) || g.State == backend.Free:
 			shared = append(shared, l)
 		default:
-			e.end(l, outcome{value: g.Value, err: g.Err, cached: g.Value != nil})
+			e.end(l, e.present(l, g))
 		}
 	})
 	if err != nil {
@@ -146,8 +168,9 @@ func (e *Engine) lookAgain(ctx context.Context, db int, todo []*load, mode Mode)
 			broken = append(broken, l)
 			return
 		}
-		known := g.State == backend.Present || g.State == backend.Absent
-		e.end(l, outcome{value: g.Value, err: g.Err, cached: g.Value != nil, again: !known})
+		out := e.present(l, g)
+		out.again = out.again || g.State != backend.Present && g.State != backend.Absent
+		e.end(l, out)
 	})
 	if err == nil {
 		e.discard(ctx, db, broken, mode)
@@ -158,8 +181,8 @@ func (e *Engine) lookAgain(ctx context.Context, db int, todo []*load, mode Mode)
 	}
 }
 
-// ttl is the time a value lives: shortened at random, so that what was loaded together does not expire together.
+// ttl is the time a value lives: shortened at random, so that what was loaded together does not expire together; and for how long it is kept as a stale one.
 func ttl(r *route.Route) time.Duration {
 	d := r.TTL - time.Duration(r.Jitter*rand.Float64()*float64(r.TTL))
-	return max(d, time.Millisecond).Truncate(time.Millisecond)
+	return (max(d, time.Millisecond) + r.Window()).Truncate(time.Millisecond)
 }

@@ -42,6 +42,9 @@ func (e *Engine) locate(l *load) bool {
 		l.err = fmt.Errorf("%w: its tables could not be looked at yet", backend.ErrSourceDown)
 		return false
 	}
+	if l.old {
+		l.lookup.Group += oldGroup
+	}
 	return !l.lookup.Absent
 }
 

@@ -4,33 +4,28 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
-
-	"github.com/cespare/xxhash/v2"
 
 	"forebay/backend"
 	"forebay/internal/route"
 )
 
 // A sliding TTL is extended when a value is read, at most once in a quarter of it, behind the read: the reader does not wait, and Redis is not asked for
-// the TTL with each read. Instead this process remembers of each key when it need not look before (slideSlots); of two keys that share a place the older is
+// the TTL with each read. Instead this process remembers of each key when it need not look before (dueTimes); of two keys that share a place the older is
 // forgotten, which costs a look too many.
 //
-//   - Redis looks and extends in one step: what has gone stays gone, and what a client has SET without a TTL never gets one.
-//   - A TTL that a client has given a value itself slides too, once three quarters of the route's or less are left: whose it is does not show.
+//   - Redis looks and extends in one step: what has gone stays gone, and what a client has written keeps its own TTL, or none. Only a value that is as a fill has
+//     stored it, by its stamp (backend.Entry.Stamp), is extended.
 //   - Several processes look once each; the first extends, the others find that it is done.
 //   - A near copy lives only until a look is due, so that reads come by here in time.
 
 const (
-	slideSlots = 1 << 16 // 512 KiB
-	slideQueue = 4096    // keys that wait for their look; what is beyond is looked at with a later read
-	slideBatch = 512     // in one round trip
+	slideQueue = 4096 // keys that wait for their look; what is beyond is looked at with a later read
+	slideBatch = 512  // in one round trip
 )
 
 // slides are the TTLs that are to be looked at.
 type slides struct {
-	slots [slideSlots]atomic.Int64 // a key's tag in the lower 16 bits, above them the time of its next look, in ms since 1970
+	looked dueTimes
 
 	mu      sync.Mutex
 	queue   []dueSlide
@@ -58,17 +53,14 @@ func (e *Engine) Slide(db int, key []byte, r *route.Route) {
 	if r == nil || r.SlideBelow() == 0 || e.slider == nil {
 		return
 	}
-	slot, tag := e.slides.slot(db, key)
-	now := time.Now().UnixMilli()
-	if was := slot.Load(); was&0xffff == tag && was>>16 > now {
+	s := e.slides
+	if !s.looked.take(db, key, r.SlideEvery()) {
 		return
 	}
-	slot.Store((now+r.SlideEvery().Milliseconds())<<16 | tag)
-	s := e.slides
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) >= slideQueue {
-		slot.Store(0)
+		s.looked.set(db, key, 0)
 		return
 	}
 	s.queue = append(s.queue, dueSlide{db, append([]byte(nil), key...), r})
@@ -76,11 +68,6 @@ func (e *Engine) Slide(db int, key []byte, r *route.Route) {
 		return
 	}
 	s.running = e.background(e.slideAll)
-}
-
-func (s *slides) slot(db int, key []byte) (slot *atomic.Int64, tag int64) {
-	h := xxhash.Sum64(key) ^ uint64(db)*0x9e3779b97f4a7c15
-	return &s.slots[h%slideSlots], int64(h >> 48)
 }
 
 // background runs f in a goroutine that Close waits for, unless the engine is closed.
@@ -130,7 +117,6 @@ func (e *Engine) slide(batch []dueSlide) {
 	}
 	left, err := e.slider.Slide(ctx, batch[0].db, list)
 	for i, d := range batch {
-		slot, tag := e.slides.slot(d.db, d.key)
 		wait := d.route.SlideEvery()
 		switch {
 		case err != nil:
@@ -138,6 +124,6 @@ func (e *Engine) slide(batch []dueSlide) {
 		case left[i] > list[i].Below:
 			wait = left[i] - list[i].Below
 		}
-		slot.Store((time.Now().UnixMilli()+wait.Milliseconds())<<16 | tag)
+		e.slides.looked.set(d.db, d.key, wait)
 	}
 }

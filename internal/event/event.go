@@ -33,7 +33,7 @@ const (
 	FromSource
 )
 
-// Result says how a miss ended.
+// Result says how a miss ended, or what is particular about a hit.
 type Result uint8
 
 // The results, as they are written in the "result" field. None is absent.
@@ -43,6 +43,7 @@ const (
 	Absent
 	Failed // written "error"
 	Unrouted
+	Stale // of a hit: its value is too old, and was served for the time being; Event.Error says why, if it could not be loaded anew
 )
 
 // Reason says why a key left the cache, what a gap concerns, or what is wrong with a value.
@@ -79,7 +80,7 @@ type Event struct {
 	Duration time.Duration // from the command's arrival to its reply, or of the query
 	Rows     int           // load
 	Count    int64         // gap: how many events; summary: how many reads
-	Error    string        // miss error, error, invalid: one line; over MaxError its tail is cut
+	Error    string        // miss error, error, invalid, hit stale: one line; over MaxError its tail is cut
 	By       string        // who caused it, where that is known
 	Text     string        // log: the message; over MaxText its tail is cut
 	Time     time.Time     // zero: when it is recorded
@@ -169,6 +170,8 @@ func (r Result) String() string {
 		return "error"
 	case Unrouted:
 		return "unrouted"
+	case Stale:
+		return "stale"
 	default:
 		return ""
 	}

@@ -130,7 +130,7 @@ func (u *pump) carry(data []byte) {
 		if u.p.opt.Observe != nil {
 			u.p.opt.Observe(v)
 		}
-		if v.Kind == Hit && u.p.opt.SummarizeHits {
+		if v.Kind == Hit && v.Result != Stale && u.p.opt.SummarizeHits {
 			u.summary.add(v)
 		} else {
 			partition := int(v.Hash % uint64(len(u.lanes)))

@@ -8,7 +8,7 @@ import (
 
 // The words of the labels that package event does not have, by the index of their counter.
 var (
-	resultLabels = [results]string{"hit", "loaded", "absent", "error", "unrouted"}
+	resultLabels = [results]string{"hit", "loaded", "absent", "error", "unrouted", "stale"}
 	loadLabels   = [loadResults]string{"loaded", "absent", "error"}
 	fillLabels   = [fillResults]string{"stored", "refused", "error"}
 )

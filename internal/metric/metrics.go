@@ -176,6 +176,10 @@ func (m *Metrics) count(r *route, f facts) {
 	m.kinds[f.kind].Add(1)
 	switch f.kind {
 	case event.Hit:
+		if f.result == event.Stale {
+			r.read(resultStale, f)
+			return
+		}
 		r.read(resultHit, f)
 	case event.Miss:
 		r.read(resultOf(f.result), f)

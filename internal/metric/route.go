@@ -16,6 +16,7 @@ const (
 	resultAbsent
 	resultError
 	resultUnrouted
+	resultStale // a hit all the same
 	results
 )
 

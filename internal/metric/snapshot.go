@@ -71,7 +71,7 @@ func (r *route) totals() (t Totals) {
 		for origin := range r.reads[result] {
 			n := r.reads[result][origin].Load()
 			switch result {
-			case resultHit:
+			case resultHit, resultStale:
 				t.Hits += n
 				if event.Origin(origin) == event.FromNear {
 					t.NearHits += n

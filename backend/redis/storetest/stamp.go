@@ -143,6 +143,7 @@ func stampRefresh(t *testing.T, s *suite) {
 func stampMeanwhile(t *testing.T, s *suite) {
 	for name, meanwhile := range map[string]func(k string){
 		"set":         func(k string) { s.do(t, 0, "set", k, "theirs") },
+		"another end": func(k string) { s.do(t, 0, "pexpire", k, 59_000) },
 		"removed":     func(k string) { s.do(t, 0, "del", k) },
 		"dropped":     func(k string) { s.drop(t, 0, k) },
 		"raised":      func(string) { s.dropAll(t, 0) },
@@ -177,7 +178,9 @@ func stampMeanwhile(t *testing.T, s *suite) {
 // stampGone: a row that is gone takes its value along; a check leaves it.
 func stampGone(t *testing.T, s *suite) {
 	s.fillStamped(t, map[string][]byte{"gone": []byte("v"), "checked": []byte("v")})
-	refresh := func(k string) backend.Ask { return backend.Ask{Key: []byte(k), Age: true, Refresh: true, Due: time.Hour} }
+	refresh := func(k string) backend.Ask {
+		return backend.Ask{Key: []byte(k), Age: true, Refresh: true, Due: time.Hour}
+	}
 	g := s.ask(t, 0, life, refresh("gone"), refresh("checked"))
 	gone, checked := end("gone", g[0], backend.MarkAbsent), end("checked", g[1], backend.CheckOnly)
 	gone.Seen, checked.Seen, gone.Stamp, checked.Stamp = []byte("v"), []byte("v"), true, true
