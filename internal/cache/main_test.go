@@ -46,6 +46,10 @@ func specs() []route.Spec {
 			Where: []route.Bind{{Column: "part", Expr: "1"}, {Column: "name", Expr: "{name}"}},
 		},
 		{Name: "ahead", Key: "ra:{part:int}:{id:int}", Table: "t", Where: cell, Value: "data", TTL: ttl, ReadAhead: mostAhead},
+		{
+			Name: "aged", Key: "ag:{part:int}:{id:int}", Table: "t", Where: cell, Value: "data", TTL: ttl, AbsentTTL: time.Minute,
+			RefreshAhead: 10 * time.Minute, StaleWhileRevalidate: 20 * time.Minute, StaleIfError: 40 * time.Minute,
+		},
 	}
 }
 
