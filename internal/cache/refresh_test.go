@@ -130,7 +130,6 @@ func TestRefreshByOneProcess(t *testing.T) {
 			t.Error("the reader did not wait")
 		}
 		g.release()
-		f.source.before = nil
 		if got := told(reader.wait()[0]); got != "new" {
 			t.Errorf("the reader got %s", got)
 		}
