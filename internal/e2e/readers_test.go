@@ -107,7 +107,8 @@ func (q question) put(c *goredis.Client) reading {
 	case errors.Is(err, goredis.Nil):
 		r.word, err = "nil", nil
 	case err != nil:
-		r.word, _, _ = strings.Cut(err.Error(), " ")
+		word, _, _ := strings.Cut(err.Error(), " ")
+		r.word = strings.TrimSuffix(word, ":")
 	}
 	if err == nil && q.judge != nil {
 		r.wrong = q.judge(reply)
