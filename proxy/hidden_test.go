@@ -1,9 +1,11 @@
 package proxy_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"forebay/internal/testkit"
@@ -244,4 +246,34 @@ func TestHugeListsPass(t *testing.T) {
 		t.Errorf("%d keys of %d", len(got), len(want))
 	}
 	c.expect("+PONG\r\n")
+}
+
+// A list that breaks off while it is gathered is an error, and no part of it: nothing was passed on yet.
+func TestListThatBreaksOff(t *testing.T) {
+	r := testkit.Redis(t)
+	ownKeys(t, r)
+	for i := range 12 {
+		r.Do(t, "SET", fmt.Sprintf("k%d%s", i, strings.Repeat("x", 100_000)), "1")
+	}
+	var armed atomic.Bool
+	tap := newTap(t, r.Addr, func(b []byte) bool { return armed.Load() && bytes.Contains(b, []byte("*16\r\n")) })
+	f := start(t, options{redis: r, upstream: tap.addr})
+	c := dial(t, f.addr)
+	c.do("+PONG\r\n", "PING")
+	for _, command := range []string{"KEYS *", "SCAN 0 COUNT 100"} {
+		armed.Store(true)
+		c.send(frames(command))
+		if got := c.reply(); !strings.HasPrefix(got, "-REDISDOWN connection to redis was lost") {
+			t.Errorf("%s: %.100q", command, got)
+		}
+		armed.Store(false)
+		eventually(t, "the connection is back", func() bool {
+			c.send(frames("PING"))
+			return c.reply() == "+PONG\r\n"
+		})
+		c.send(frames(command))
+		if got := c.reply(); strings.Contains(got, "__forebay") || strings.Count(got, "\r\n") < 24 {
+			t.Errorf("%s, once more: %d bytes", command, len(got))
+		}
+	}
 }

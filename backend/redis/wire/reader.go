@@ -45,6 +45,7 @@ func (c *Conn) read() {
 	defer func() {
 		if r.large != nil && c.owner == nil {
 			r.large.Broken(1, true) // no longer in the FIFO: it was promised the rest of this reply
+			r.large.Flush()
 		}
 		c.end()
 	}()
