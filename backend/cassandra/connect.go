@@ -48,11 +48,13 @@ func newSession(ctx context.Context, o Options, c gocql.Consistency, keyspace st
 			dials.shut()
 		}
 	}()
-	driver, err := o.cluster(c, keyspace, dials, dcs).CreateSession()
+	cluster := o.cluster(c, keyspace, dials, dcs)
+	driver, err := cluster.CreateSession()
 	if err != nil {
 		return nil, err
 	}
-	return &session{Session: driver, dials: dials}, nil
+	second, _ := cluster.PoolConfig.HostSelectionPolicy.(*secondChoice)
+	return &session{Session: driver, dials: dials, second: second}, nil
 }
 
 func keyspaceMissing(ctx context.Context, o Options, c gocql.Consistency) bool {

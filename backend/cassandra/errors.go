@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync/atomic"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
@@ -65,13 +64,10 @@ func isMarshal(err error) bool {
 	return errors.As(err, &m) || errors.As(err, &u)
 }
 
-// bounded gives a query of a Source its bounds on being asked twice.
+// bounded gives a query of a Source its bound on being asked twice after an error.
 func (o *Options) bounded(q *gocql.Query) *gocql.Query {
 	if o.Retry != nil {
 		q.RetryPolicy(&retryAllowed{may: o.Retry})
-	}
-	if o.SpeculateAfter > 0 {
-		q.SetSpeculativeExecutionPolicy(&gocql.SimpleSpeculativeExecution{NumAttempts: 1, TimeoutDelay: o.SpeculateAfter})
 	}
 	return q
 }
@@ -80,20 +76,20 @@ func (o *Options) bounded(q *gocql.Query) *gocql.Query {
 type retryAllowed struct {
 	retryOnce
 	may  func() bool
-	last atomic.Bool // there will be none; atomic since speculative attempts of a query go beside each other
+	last bool // there will be none
 }
 
 // Attempt allows the second attempt.
 func (r *retryAllowed) Attempt(q gocql.RetryableQuery) bool {
 	again := r.retryOnce.Attempt(q)
-	r.last.Store(!again)
+	r.last = !again
 	return again
 }
 
 // GetRetryType says where the second attempt goes, if it may.
 func (r *retryAllowed) GetRetryType(err error) gocql.RetryType {
 	where := r.retryOnce.GetRetryType(err)
-	if where != gocql.Rethrow && !r.last.Load() && !r.may() {
+	if where != gocql.Rethrow && !r.last && !r.may() {
 		return gocql.Rethrow
 	}
 	return where

@@ -96,11 +96,7 @@ func (s *Source) load(ctx context.Context, sess *session, q *backend.Select, whe
 func (s *Source) page(ctx context.Context, sess *session, st *statement, args []any, size int,
 	state []byte,
 ) func() (*gocql.Iter, error) {
-	type outcome struct {
-		iter *gocql.Iter
-		err  error
-	}
-	done := make(chan outcome, 1)
+	done := make(chan fetched, 1)
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -110,16 +106,13 @@ func (s *Source) page(ctx context.Context, sess *session, st *statement, args []
 	s.mu.Unlock()
 	go func() {
 		defer s.calls.Done()
-		query := s.options.bounded(sess.Query(st.text, args...).PageSize(size).PageState(state))
-		if st.cql { // "SELECT *" means other columns after the table was altered
-			query.NoSkipMetadata()
-		}
-		iter := query.IterContext(ctx)
-		var err error
-		if iter.NumRows() == 0 { // Close is the only way to the error, and ends the iterator
-			err = iter.Close()
-		}
-		done <- outcome{iter, err}
+		done <- s.fetch(ctx, sess, func() *gocql.Query {
+			query := s.options.bounded(sess.Query(st.text, args...).PageSize(size).PageState(state))
+			if st.cql { // "SELECT *" means other columns after the table was altered
+				query.NoSkipMetadata()
+			}
+			return query
+		})
 	}()
 	return func() (*gocql.Iter, error) {
 		select {

@@ -111,6 +111,9 @@ func (o Options) cluster(c gocql.Consistency, keyspace string, d gocql.Dialer, d
 		cfg.HostFilter = dcs
 	}
 	cfg.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(fallback)
+	if o.SpeculateAfter > 0 {
+		cfg.PoolConfig.HostSelectionPolicy = &secondChoice{HostSelectionPolicy: cfg.PoolConfig.HostSelectionPolicy}
+	}
 	if o.Username != "" {
 		cfg.Authenticator = gocql.PasswordAuthenticator{Username: o.Username, Password: o.Password}
 	}

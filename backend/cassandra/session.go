@@ -26,7 +26,8 @@ const closeWithin = 2 * time.Second
 // and asking, Close gives up waiting.
 type session struct {
 	*gocql.Session
-	dials *dialer
+	dials  *dialer
+	second *secondChoice // nil: no query is asked of a second replica
 }
 
 // Close cuts every connection and ends the driver's goroutines. It returns within closeWithin.

@@ -115,6 +115,16 @@ func (p *FaultProxy) HalfOpen() {
 	}
 }
 
+// Strand does to the connections of now what HalfOpen does to all, and for good: they stay open, and nothing passes on them any more. New ones pass. So it is when
+// a host has forgotten them, after a failover of its network, say.
+func (p *FaultProxy) Strand() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for r := range p.relays {
+		r.stranded.Store(true)
+	}
+}
+
 // Open is the number of connections through the proxy.
 func (p *FaultProxy) Open() int {
 	p.mu.Lock()

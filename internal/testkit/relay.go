@@ -3,6 +3,7 @@ package testkit
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +12,8 @@ type relay struct {
 	proxy  *FaultProxy
 	client net.Conn
 	done   chan struct{} // closed by end
+
+	stranded atomic.Bool // nothing passes any more
 
 	mu     sync.Mutex
 	closed bool
@@ -72,6 +75,9 @@ func (r *relay) read(from net.Conn, chunks chan<- chunk) {
 			}
 		}
 		if err != nil {
+			if r.stranded.Load() {
+				r.reset() // whoever delivers waits for that alone
+			}
 			return
 		}
 	}
@@ -109,6 +115,10 @@ func (r *relay) pass(due time.Time) bool {
 		case <-r.done:
 			return false
 		}
+	}
+	if r.stranded.Load() {
+		<-r.done
+		return false
 	}
 	_, gate := r.proxy.weather()
 	select {
