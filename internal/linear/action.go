@@ -19,9 +19,10 @@ const (
 	Swap                // Arg, by a script; answers the old value
 	Row                 // Arg is in the source now; "" is no row. No command
 	Refresh             // is a Del, after which the source's last row is the only one
+	Invalidate          // is a Refresh, by FOREBAY INVALIDATE
 )
 
-var kindNames = [...]string{"GET", "SET", "DEL", "GETDEL", "APPEND", "INCR", "SWAP", "ROW", "REFRESH"}
+var kindNames = [...]string{"GET", "SET", "DEL", "GETDEL", "APPEND", "INCR", "SWAP", "ROW", "REFRESH", "INVALIDATE"}
 
 func (k Kind) String() string { return kindNames[k] }
 

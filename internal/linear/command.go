@@ -25,6 +25,8 @@ func (h *History) words(p Part) []string {
 		return []string{"SET", key, p.Arg}
 	case Refresh, Del:
 		return []string{"DEL", key}
+	case Invalidate:
+		return []string{"FOREBAY", "INVALIDATE", key}
 	case Append:
 		return []string{"APPEND", key, p.Arg}
 	case Swap:
@@ -68,10 +70,12 @@ func (c *Command) answers(last *Reply) (list []*Answer, ok bool) {
 	if last.Err != "" {
 		return nil, false
 	}
-	for i := range c.Parts {
+	for i, p := range c.Parts {
 		r := last
 		switch {
 		case c.Frames[0][0] == "MSET":
+		case p.Kind == Invalidate:
+			r = &last.List[1] // {"removed", n, "kept", n, "unrouted", n}
 		case len(c.Frames) > 1 || c.Frames[0][0] == "MGET":
 			if i >= len(last.List) {
 				return nil, false
@@ -86,6 +90,11 @@ func (c *Command) answers(last *Reply) (list []*Answer, ok bool) {
 		list = append(list, &a)
 	}
 	return list, true
+}
+
+// kept tells that an invalidation will be done when Redis answers: until then it is done in the process that says so only.
+func (c *Command) kept(last *Reply) bool {
+	return c.Parts[0].Kind == Invalidate && len(last.List) > 3 && last.List[3].Text != "0"
 }
 
 // number returns a value that nobody else writes, short enough for a few digits more: values are numbers, so that every command fits every value.

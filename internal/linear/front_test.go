@@ -17,6 +17,7 @@ import (
 	"forebay/backend/redis/wire"
 	"forebay/internal/cache"
 	"forebay/internal/event"
+	"forebay/internal/invalidation"
 	"forebay/internal/metric"
 	"forebay/internal/near"
 	"forebay/internal/route"
@@ -103,10 +104,11 @@ type options struct {
 
 // process is one Forebay.
 type process struct {
-	addr   string
-	near   *near.Cache
-	store  *redis.Client
-	engine *cache.Engine
+	addr    string
+	near    *near.Cache
+	store   *redis.Client
+	engine  *cache.Engine
+	invalid *invalidation.Queue
 }
 
 func start(t testing.TB, o options) *process {
@@ -116,7 +118,7 @@ func start(t testing.TB, o options) *process {
 	}
 	p := &process{store: redis.Open(redis.Options{Network: "tcp", Addr: o.redis, Timeout: o.patience})}
 	routes, err := route.Compile([]route.Spec{{
-		Name: "t", Key: "t:{id:int}", Table: "t", Value: "data", TTL: time.Hour,
+		Name: "t", Key: "t:{id:int}", Table: "t", Value: "data", TTL: time.Hour, AbsentTTL: time.Minute,
 		Where: []route.Bind{{Column: "part", Expr: "{id / 100}"}, {Column: "id", Expr: "{id}"}},
 	}})
 	must(t, err)
@@ -132,6 +134,7 @@ func start(t testing.TB, o options) *process {
 	p.engine = cache.New(cache.Options{
 		Store: store, Source: o.source, Routes: routes, Record: events.Record,
 		Budget: 3 * o.patience, StoreBudget: o.patience, Loads: 64,
+		Settle: func(ctx context.Context) error { return p.invalid.Settle(ctx) },
 	})
 	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: o.redis})
 	tracked := p.store
@@ -144,10 +147,20 @@ func start(t testing.TB, o options) *process {
 	if o.tracker != nil {
 		p.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: o.tracker, Now: wire.Now})
 	}
+	p.invalid = invalidation.New(invalidation.Options{Store: p.store, Loads: p.engine, Near: p.near, Routes: routes})
+	p.store.OnChange(func(up bool) {
+		if up {
+			p.invalid.Wake()
+		}
+	})
+	settling, settled := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { p.invalid.Run(settling) })
 	server, err := proxy.New(proxy.Options{
 		Pool: pool, Engine: p.engine, Near: p.near, Routes: routes, Store: p.store, Events: events, Commands: metrics.Commands(),
 		Limits: proxy.DefaultLimits(), Budget: 3 * o.patience, StoreBudget: o.patience,
 		MayRead: func(user, _ string) bool { return user == "" }, Permits: p.store.Permits,
+		Invalid: p.invalid, MayRemove: func(string) bool { return true },
 	})
 	must(t, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -162,6 +175,8 @@ func start(t testing.TB, o options) *process {
 			t.Error(err)
 		}
 		must(t, <-served)
+		settled()
+		wg.Wait()
 		p.near.Close()
 		p.engine.Close()
 		pool.Close()

@@ -27,7 +27,7 @@ func loosen(ops []porcupine.Operation) {
 				continue
 			}
 			for _, st := range ops[j].Input.(operation).steps {
-				if st.Kind == Del || st.Kind == GetDel || st.Kind == Refresh {
+				if st.Kind == Del || st.Kind == GetDel || st.Kind == Refresh || st.Kind == Invalidate {
 					op.loose[st.Key] = true
 				}
 				op.later[st.Key] = op.later[st.Key] || st.Kind == Row

@@ -89,7 +89,7 @@ func (c Cell) after(st Step, loose bool) (list []effect) {
 	case Row:
 		c.Rows, c.Count = [2]string{c.Rows[max(0, c.Count-1)], st.Arg}, 2
 		return []effect{{cell: c, any: true}}
-	case Refresh:
+	case Refresh, Invalidate:
 		if c.Count > 1 {
 			c.Rows, c.Count = [2]string{c.Rows[1]}, 1
 		}

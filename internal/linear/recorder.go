@@ -61,8 +61,8 @@ func (r *Recorder) Do(commands ...Command) bool {
 			r.h.record(r.client, &commands[i], nil, call, 0)
 			continue
 		}
-		if strings.HasPrefix(last.Err, "EXECABORT Transaction was done") {
-			good = false // as it says: only the answers are not known
+		if strings.HasPrefix(last.Err, "EXECABORT Transaction was done") || commands[i].kept(last) {
+			good = false // as it says: only the answers, or the time when it is done, are not known
 			r.h.record(r.client, &commands[i], nil, call, 0)
 			continue
 		}
@@ -98,7 +98,7 @@ func (h *History) record(client int, c *Command, answers []*Answer, call, ret in
 			switch {
 			case p.Group != first.Group, answers != nil && answers[i] == nil:
 				continue
-			case answers == nil && p.Kind == Refresh:
+			case answers == nil && (p.Kind == Refresh || p.Kind == Invalidate):
 				p.Kind = Del // nobody knows that it is done: the old row is not wrong yet
 			case answers != nil:
 				got = append(got, *answers[i])

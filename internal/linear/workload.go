@@ -132,7 +132,7 @@ func (c *client) step(ctx context.Context) {
 	c.reads.Do(commands...)
 }
 
-// changeRow changes the row of a group's first key and deletes what Redis holds of it, until that is known to be done.
+// changeRow changes the row of a group's first key and deletes what Redis holds of it, or says that it is wrong, until that is known to be done.
 func (c *client) changeRow(ctx context.Context, g int) {
 	if !c.row[g].TryLock() {
 		return
@@ -142,10 +142,14 @@ func (c *client) changeRow(ctx context.Context, g int) {
 	if c.rnd.IntN(6) == 0 {
 		row = ""
 	}
+	how := Refresh
+	if c.rnd.IntN(2) == 0 {
+		how = Invalidate
+	}
 	call := c.h.Now()
 	c.SetRow(c.Groups[g].Keys[0], row)
 	c.h.Record(c.h.newClient(), g, []Step{{Kind: Row, Arg: row}}, []Answer{{}}, call, c.h.Now())
-	for !c.writes.Do(c.h.One(Part{g, Step{Kind: Refresh}})) && ctx.Err() == nil {
+	for !c.writes.Do(c.h.One(Part{g, Step{Kind: how}})) && ctx.Err() == nil {
 	}
 }
 
