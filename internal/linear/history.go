@@ -102,7 +102,7 @@ func (h *History) Check(limit time.Duration) (list []*Violation) {
 
 // explain tells of the operations about the first one that the longest explanation lacks.
 func (h *History) explain(group int, info porcupine.LinearizationInfo) string {
-	const around = 60
+	const around = 25
 	ops := h.ops[group]
 	var longest []porcupine.Operation
 	for _, partition := range info.PartialLinearizationsOperations() {

@@ -13,7 +13,7 @@ import (
 //  2. B's DEL k is done.
 //  3. APPEND is done, and begins from nothing: so it is on a cache of which a key is deleted, though not on a store that always has the row.
 //
-// A GET of such a transaction is answered with the row all the same, as the source has it once EXEC is done.
+// A GET or GETDEL of such a transaction is answered with the row all the same, as the source has it once EXEC is done.
 //
 // README says so. Without a delete by somebody else between call and reply, the row must have been found.
 func loosen(ops []porcupine.Operation) {

@@ -37,7 +37,7 @@ type operation struct {
 	asks bool
 	// loose are the keys that others have deleted meanwhile (see loosen).
 	loose [maxKeys]bool
-	// later are those of loose whose row was changed meanwhile, too: a GET of the transaction may give a row of after it.
+	// later are those of loose whose row was changed meanwhile, too: a GET or GETDEL of the transaction may give a row of after it.
 	later [maxKeys]bool
 }
 
@@ -49,7 +49,7 @@ func run(s state, op operation, answers []Answer) []state {
 		var next []state
 		for _, s := range states {
 			for _, e := range s[st.Key].after(st, op.loose[st.Key]) {
-				if answers != nil && !e.answers(answers[i]) && !(st.Kind == Get && op.later[st.Key] && op.loose[st.Key]) {
+				if answers != nil && !e.answers(answers[i]) && !((st.Kind == Get || st.Kind == GetDel) && op.later[st.Key] && op.loose[st.Key]) {
 					continue
 				}
 				n := s
