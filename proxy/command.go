@@ -237,7 +237,10 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 		return
 	}
 	if cmd.writes {
-		s.fence(cmd, args)
+		if err := s.fence(cmd, args); err != nil {
+			s.reply([]byte(errorReply(err)))
+			return
+		}
 		s.fenceNear(cmd, args)
 		defer s.holdFences()
 	}

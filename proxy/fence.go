@@ -8,7 +8,9 @@ package proxy
 //  1. GET k is forwarded, Redis answers nil.
 //  2. SET k v2 is forwarded and done.
 //  3. The load of 1 looks in Redis, finds v2 and gives it to the GET: a read that sees a write behind it.
-func (s *session) fence(cmd *command, args [][]byte) {
+//
+// With an error, Redis has not said that others' loads are safe: the command must not be forwarded.
+func (s *session) fence(cmd *command, args [][]byte) error {
 	if s.routed > 0 {
 		conflict := func() bool { return s.routed > 0 }
 		if cmd.firstKey > 0 {
@@ -19,7 +21,7 @@ func (s *session) fence(cmd *command, args [][]byte) {
 			s.await(func() bool { return !conflict() })
 		}
 	}
-	s.fenceLoads(cmd, args)
+	return s.fenceLoads(cmd, args)
 }
 
 // unresolved tells whether a routed read of one of the command's keys is not ready.

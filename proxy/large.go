@@ -31,16 +31,22 @@ func (s *session) large() {
 		s.mute = mutesThis
 		defer func() { s.mute = loud }()
 	}
+	var undropped error
 	if cmd.writes {
 		known := *cmd
 		if known.firstKey == 0 || known.lastKey != known.firstKey || len(args) <= known.firstKey {
 			known.firstKey = 0 // keys may come later in the frame
 		}
-		s.fence(&known, args)
-		s.fenceNear(&known, args)
+		if undropped = s.fence(&known, args); undropped == nil {
+			s.fenceNear(&known, args)
+		} else if s.pins.relay {
+			s.drop(undropped)
+		} else {
+			s.reply([]byte(errorReply(undropped)))
+		}
 	}
 	defer s.holdFences()
-	ok := s.takeOwn()
+	ok := undropped == nil && s.takeOwn()
 	if ok && !s.pins.relay {
 		sl := s.push(plain, cmd, 1)
 		sl.writes = true // a part of it may have been done whatever happens

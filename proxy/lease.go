@@ -26,6 +26,11 @@ type ahead struct {
 // forget is called before bytes are dispatched that were not there when the leases went.
 func (a *ahead) forget() {
 	a.rest = nil
+	a.forgetGone()
+}
+
+// forgetGone is called when leases were to go and may not have.
+func (a *ahead) forgetGone() {
 	if len(a.gone) > 0 {
 		clear(a.gone)
 	}
@@ -91,12 +96,13 @@ func (s *session) withAhead(keys [][]byte) [][]byte {
 	return keys
 }
 
-// fenceLoads makes a command that may write safe from loads of its keys, here and elsewhere. The lock is held, and is given up meanwhile.
-func (s *session) fenceLoads(cmd *command, args [][]byte) {
+// fenceLoads makes a command that may write safe from loads of its keys, here and elsewhere. The lock is held, and is given up meanwhile. With an error the
+// command must not be forwarded (cache.Engine.Fence).
+func (s *session) fenceLoads(cmd *command, args [][]byte) (err error) {
 	engine := s.srv.opts.Engine
 	routed, known := s.leased(cmd, args)
 	if known && len(routed) == 0 && engine.Idle() {
-		return
+		return nil
 	}
 	s.submit()
 	db := s.target.DB
@@ -104,19 +110,24 @@ func (s *session) fenceLoads(cmd *command, args [][]byte) {
 		routed = s.withAhead(routed)
 	}
 	s.mu.Unlock()
-	defer s.mu.Lock()
+	defer func() {
+		s.mu.Lock()
+		if err != nil {
+			s.ahead.forgetGone()
+		}
+	}()
 	if !known {
-		engine.FenceAll(-1)
-		return
+		return engine.FenceAll(-1)
 	}
-	engine.Drop(db, routed)
+	err = engine.Drop(db, routed)
 	if !cmd.keys(args, func(key []byte) { engine.FenceHere(db, key) }) {
 		engine.FenceAllHere(-1) // a script: it is not followed as closely as its keys allow
 	}
+	return err
 }
 
 // fenceTxLoads is fenceLoads for a transaction.
-func (s *session) fenceTxLoads(tx *transaction) {
+func (s *session) fenceTxLoads(tx *transaction) (err error) {
 	engine := s.srv.opts.Engine
 	all := tx.unsure || tx.db >= 0
 	var routed [][]byte
@@ -126,17 +137,20 @@ func (s *session) fenceTxLoads(tx *transaction) {
 		}
 	}
 	if !all && len(routed) == 0 && engine.Idle() {
-		return
+		return nil
 	}
 	s.submit()
 	db := s.target.DB
 	s.mu.Unlock()
 	defer s.mu.Lock()
 	if all {
-		engine.FenceAll(-1)
+		err = engine.FenceAll(-1)
 	}
-	engine.Drop(db, routed)
+	if err == nil {
+		err = engine.Drop(db, routed)
+	}
 	for key := range tx.wrote {
 		engine.FenceHere(db, []byte(key))
 	}
+	return err
 }

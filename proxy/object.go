@@ -27,10 +27,16 @@ func (s *session) reread(seq uint64, t wire.Target, tries int) {
 		s.srv.large.add(t.DB, sl.key)
 	}
 	s.mu.Unlock()
+	var undropped error
 	if sl.op == opGetDel {
-		s.srv.opts.Engine.Fence(t.DB, sl.key)
+		undropped = s.srv.opts.Engine.Fence(t.DB, sl.key)
 	}
 	r := &reread{s: s, seq: seq, target: t, tries: tries, takes: sl.op == opGetDel}
+	if undropped != nil {
+		r.answer(redisDown)
+		s.Flush()
+		return
+	}
 	up, err := s.srv.opts.Pool.Exclusive(s.srv.ctx, t, r)
 	if err != nil {
 		r.answer(redisDown)

@@ -52,10 +52,16 @@ func (s *session) relayed(cmd *command, frame []byte, args [][]byte) {
 		s.relayEnd(frame)
 		return
 	case cmd.class == exec:
-		s.srv.fenceAll(s) // transactions are not followed either
+		if err := s.srv.fenceAll(s); err != nil { // transactions are not followed either
+			s.drop(err)
+			return
+		}
 		s.fenceNear(cmd, nil)
 	case cmd.writes:
-		s.fence(cmd, args)
+		if err := s.fence(cmd, args); err != nil {
+			s.drop(err) // nobody knows whether a reply is awaited
+			return
+		}
 		s.fenceNear(cmd, args)
 	}
 	s.submit()
@@ -88,10 +94,10 @@ func (s *session) relayEnd(last []byte) {
 }
 
 // fenceAll fences every key. The lock of the session is held, and is given up meanwhile.
-func (srv *Server) fenceAll(s *session) {
+func (srv *Server) fenceAll(s *session) error {
 	s.mu.Unlock()
-	srv.opts.Engine.FenceAll(-1)
-	s.mu.Lock()
+	defer s.mu.Lock()
+	return srv.opts.Engine.FenceAll(-1)
 }
 
 // unsolicited tells whether a message of the client's own connection answers no command: a push of RESP3, a message of RESP2, or anything

@@ -73,9 +73,18 @@ func (s *session) sendTx(first, body []byte, cmds []*command) {
 		s.reply(append([]byte("+OK\r\n"+strings.Repeat("+QUEUED\r\n", len(cmds)-1)), tx.abort...))
 		return
 	}
+	var undropped error
+	s.eachFrame(body, func(i int, _ []byte, args [][]byte) {
+		if cmds[i].writes && undropped == nil {
+			undropped = s.fence(cmds[i], args)
+		}
+	})
+	if undropped != nil {
+		s.reply(append([]byte("+OK\r\n"+strings.Repeat("+QUEUED\r\n", len(cmds)-1)), undroppedReply(undropped)...))
+		return
+	}
 	s.eachFrame(body, func(i int, _ []byte, args [][]byte) {
 		if cmds[i].writes {
-			s.fence(cmds[i], args)
 			s.fenceNear(cmds[i], args)
 		}
 	})
@@ -92,6 +101,11 @@ func (s *session) sendTx(first, body []byte, cmds []*command) {
 	})
 	s.holdFences()
 	s.randomsOf(tx)
+}
+
+// undroppedReply is what EXEC is answered if nothing was done since loads of what it writes could not be made safe.
+func undroppedReply(err error) []byte {
+	return append([]byte("-EXECABORT Transaction discarded: "), errorReply(err)[1:]...)
 }
 
 func (s *session) eachFrame(b []byte, f func(i int, frame []byte, args [][]byte)) {
@@ -147,7 +161,7 @@ func (s *session) queue(cmd *command, frame []byte, args [][]byte) {
 	case multi, watch:
 	default:
 		if cmd.writes {
-			s.fence(cmd, args)
+			_ = s.fence(cmd, args) // what must be gone is gone before EXEC
 		}
 		s.tx.queue(s, cmd, args)
 	}
@@ -164,8 +178,7 @@ func (s *session) exec(cmd *command, frame []byte, args [][]byte) {
 		return
 	}
 	s.listQueued(tx)
-	if s.plan(tx) {
-		s.fenceTx(tx)
+	if s.plan(tx) && s.fenceTx(tx) {
 		s.fenceNearTx(tx)
 		s.append(frame, s.pushExec(cmd, tx))
 		s.holdFences()
@@ -196,6 +209,12 @@ func (s *session) discarded(seq uint64, sl *slot, b []byte) {
 //  1. W queues DEL k, and passes the fence of k.
 //  2. A reader misses k, and its load reads the old row. W's user changes the row.
 //  3. W sends EXEC: k is removed. Then the load is stored: the old row, after the delete.
-func (s *session) fenceTx(tx *transaction) {
-	s.fenceTxLoads(tx)
+//
+// false: that cannot be done, and tx.abort says so.
+func (s *session) fenceTx(tx *transaction) bool {
+	err := s.fenceTxLoads(tx)
+	if err != nil {
+		tx.abort = undroppedReply(err)
+	}
+	return err == nil
 }

@@ -2,8 +2,10 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"slices"
 
+	"forebay/backend"
 	"forebay/internal/route"
 )
 
@@ -11,14 +13,19 @@ import (
 // of theirs is on its way from here to Redis, and, where keys have routes, for one round trip: their leases go (lease.go, 1). Both take at most the engine's
 // StoreBudget. For a key without a route it costs one atomic read when nothing is being loaded, and a match of its routes.
 //
-// If Redis does not answer in that time, the write will hardly be done either; should it be, a value that another process has loaded before may be
-// stored behind it, and stay until its TTL.
+// Its error wraps backend.ErrStoreDown: Redis has not said that the leases are gone. Then the write must not be forwarded, though its connection may well be one
+// that Redis answers:
+//
+//  1. Another process has read the old row of k. The row is changed, and DEL k comes here. The leases' connection is broken, or not mended yet.
+//  2. DEL k goes to Redis on the clients' connection, and is done.
+//  3. The other's fill arrives. Its lease is there still: the old row is stored behind the DEL, and stays until its TTL.
 //
 // The leases go first: a flight from here that is sealed by then is refused, or ends, while that is waited for; one that begins between has a lease
 // from after the drop, or is dropped by what follows.
-func (e *Engine) Fence(db int, keys ...[]byte) {
-	e.Drop(db, keys)
+func (e *Engine) Fence(db int, keys ...[]byte) error {
+	err := e.Drop(db, keys)
 	e.FenceHere(db, keys...)
+	return err
 }
 
 // FenceHere is the part of Fence that concerns this process.
@@ -36,7 +43,7 @@ func (e *Engine) FenceHere(db int, keys ...[]byte) {
 }
 
 // FenceAll is Fence for a command of which the keys are not known; a negative db means every database. Without routes it asks Redis nothing.
-func (e *Engine) FenceAll(db int) {
+func (e *Engine) FenceAll(db int) error {
 	defer e.FenceAllHere(db)
 	dbs := e.databases
 	if db >= 0 {
@@ -45,11 +52,11 @@ func (e *Engine) FenceAll(db int) {
 		}
 	}
 	if len(dbs) == 0 {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
 	defer cancel()
-	e.undropped(e.opts.Store.DropAll(ctx, dbs))
+	return e.undropped(e.opts.Store.DropAll(ctx, dbs))
 }
 
 // FenceAllHere is the part of FenceAll that concerns this process.
@@ -63,8 +70,8 @@ func (e *Engine) FenceAllHere(db int) {
 	}
 }
 
-// Drop is the part of Fence that concerns Redis, and so all processes: one round trip for all keys that have routes, none without.
-func (e *Engine) Drop(db int, keys [][]byte) {
+// Drop is the part of Fence that concerns Redis, and so all processes: one round trip for all keys that have routes, none without. Its error is Fence's.
+func (e *Engine) Drop(db int, keys [][]byte) error {
 	var routed [][]byte
 	var areas []string
 	for _, key := range keys {
@@ -78,15 +85,23 @@ func (e *Engine) Drop(db int, keys [][]byte) {
 		}
 	}
 	if len(routed) == 0 {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
 	defer cancel()
-	e.undropped(e.opts.Store.Drop(ctx, db, routed, areas))
+	return e.undropped(e.opts.Store.Drop(ctx, db, routed, areas))
 }
 
-func (e *Engine) undropped(err error) {
-	if err != nil && e.ctx.Err() == nil {
+// undropped is the error of a drop, if it must keep the write back. What Redis answers with an error of its own (Forebay's user may not) is none: it gives that user no
+// leases either.
+func (e *Engine) undropped(err error) error {
+	switch {
+	case err == nil, e.ctx.Err() != nil:
+		return nil
+	case errors.Is(err, backend.ErrStoreDown):
+		return err
+	default:
 		e.opts.Log.Debug("drop leases before a write", "error", err)
+		return nil
 	}
 }

@@ -41,10 +41,10 @@ import (
 	"forebay/internal/route"
 )
 
-// Fencer keeps loads under way, of all processes, from being stored. Both calls may block for a round trip to Redis.
+// Fencer keeps loads under way, of all processes, from being stored. Both calls may block for a round trip to Redis, and fail if it does not answer.
 type Fencer interface {
-	Fence(db int, keys ...[]byte)
-	FenceAll(db int)
+	Fence(db int, keys ...[]byte) error
+	FenceAll(db int) error
 }
 
 // Options of a Queue. Store, Loads and Routes are needed.
@@ -122,8 +122,10 @@ func (q *Queue) Keys(ctx context.Context, db int, keys [][]byte) (res Result) {
 		q.opt.Near.Fence(db, k)
 		defer q.opt.Near.Unfence(db, k)
 	}
-	q.opt.Loads.Fence(db, mine...)
-	n, err := q.opt.Store.Remove(ctx, db, mine)
+	err, n := q.opt.Loads.Fence(db, mine...), int64(0)
+	if err == nil {
+		n, err = q.opt.Store.Remove(ctx, db, mine)
+	}
 	if err == nil {
 		res.Removed = n
 		return res

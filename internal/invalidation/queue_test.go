@@ -90,8 +90,8 @@ func (s *store) left() (list []string) {
 // fences notes what was fenced.
 type fences struct{}
 
-func (fences) Fence(int, ...[]byte) {}
-func (fences) FenceAll(int)         {}
+func (fences) Fence(int, ...[]byte) error { return nil }
+func (fences) FenceAll(int) error         { return nil }
 
 func table(t *testing.T) *route.Table {
 	t.Helper()

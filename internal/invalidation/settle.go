@@ -62,7 +62,9 @@ func (q *Queue) someKeys(ctx context.Context) error {
 		q.opt.Near.Fence(db, k)
 		defer q.opt.Near.Unfence(db, k)
 	}
-	q.opt.Loads.Fence(db, keys...) // loads that were begun meanwhile may have read Redis's old value
+	if err := q.opt.Loads.Fence(db, keys...); err != nil { // loads that were begun meanwhile may have read Redis's old value
+		return down(err)
+	}
 	if _, err := q.opt.Store.Remove(ctx, db, keys); err != nil {
 		return down(err)
 	}
@@ -104,7 +106,9 @@ func (q *Queue) someRoutes(ctx context.Context) error {
 func (q *Queue) whole(ctx context.Context, r *route.Route) error {
 	q.opt.Near.FenceAll()
 	defer q.opt.Near.UnfenceAll()
-	q.opt.Loads.FenceAll(r.DB)
+	if err := q.opt.Loads.FenceAll(r.DB); err != nil {
+		return err
+	}
 	var m route.Match
 	for cursor := uint64(0); ; {
 		found, next, err := q.opt.Store.Keys(ctx, r.DB, r.Prefix(), cursor)
