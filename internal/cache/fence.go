@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 
 	"forebay/backend"
@@ -19,6 +20,9 @@ import (
 //  1. Another process has read the old row of k. The row is changed, and DEL k comes here. The leases' connection is broken, or not mended yet.
 //  2. DEL k goes to Redis on the clients' connection, and is done.
 //  3. The other's fill arrives. Its lease is there still: the old row is stored behind the DEL, and stays until its TTL.
+//
+// Where Redis was up and does not answer within StoreBudget there is no error, as the write will not be done sooner than the drop that is on its way; should it be,
+// a value may be stored between the two that another process has loaded before.
 //
 // The leases go first: a flight from here that is sealed by then is refused, or ends, while that is waited for; one that begins between has a lease
 // from after the drop, or is dropped by what follows.
@@ -56,7 +60,8 @@ func (e *Engine) FenceAll(db int) error {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
 	defer cancel()
-	return e.undropped(e.opts.Store.DropAll(ctx, dbs))
+	up := e.opts.Store.Up()
+	return e.undropped(up, e.opts.Store.DropAll(ctx, dbs))
 }
 
 // FenceAllHere is the part of FenceAll that concerns this process.
@@ -89,16 +94,18 @@ func (e *Engine) Drop(db int, keys [][]byte) error {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
 	defer cancel()
-	return e.undropped(e.opts.Store.Drop(ctx, db, routed, areas))
+	up := e.opts.Store.Up()
+	return e.undropped(up, e.opts.Store.Drop(ctx, db, routed, areas))
 }
 
-// undropped is the error of a drop, if it must keep the write back. What Redis answers with an error of its own (Forebay's user may not) is none: it gives that user no
-// leases either.
-func (e *Engine) undropped(err error) error {
+// undropped is the error of a drop, if it must keep the write back. Redis's own errors (Forebay's user may not) do not: it gives that user no leases either. Nor does
+// a Redis that was up and is slow, or that a CLIENT PAUSE has stopped: the write waits there, as the drop does.
+func (e *Engine) undropped(wasUp bool, err error) error {
+	slow := wasUp && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded))
 	switch {
 	case err == nil, e.ctx.Err() != nil:
 		return nil
-	case errors.Is(err, backend.ErrStoreDown):
+	case errors.Is(err, backend.ErrStoreDown) && !slow:
 		return err
 	default:
 		e.opts.Log.Debug("drop leases before a write", "error", err)

@@ -10,16 +10,16 @@ type Kind uint8
 
 // The kinds of steps. What is not said to be an answer is not looked at.
 const (
-	Get     Kind = iota // answers the value
-	Set                 // Arg
-	Del                 // answers how many were there
-	GetDel              // answers the value
-	Append              // Arg; answers the length
-	Incr                // answers the number
-	Swap                // Arg, by a script; answers the old value
-	Row                 // Arg is in the source now; "" is no row. No command
-	Refresh             // is a Del, after which the source's last row is the only one
-	Invalidate          // is a Refresh, by FOREBAY INVALIDATE
+	Get        Kind = iota // answers the value
+	Set                    // Arg
+	Del                    // answers how many were there
+	GetDel                 // answers the value
+	Append                 // Arg; answers the length
+	Incr                   // answers the number
+	Swap                   // Arg, by a script; answers the old value
+	Row                    // Arg is in the source now; "" is no row. No command
+	Refresh                // is a Del, after which the source's last row is the only one
+	Invalidate             // is a Refresh, by FOREBAY INVALIDATE
 )
 
 var kindNames = [...]string{"GET", "SET", "DEL", "GETDEL", "APPEND", "INCR", "SWAP", "ROW", "REFRESH", "INVALIDATE"}

@@ -191,6 +191,31 @@ func TestOverwritingFillsAreSeen(t *testing.T) {
 	mustFail(t, w.Run(t.Context()))
 }
 
+// heedless is a store that says that leases are gone which are not.
+type heedless struct{ backend.Store }
+
+func (heedless) Drop(context.Context, int, [][]byte, []string) error { return nil }
+
+// Writers that leave leases as they are are seen in what other processes give.
+func TestLeasesThatAreNotDroppedAreSeen(t *testing.T) {
+	r := testkit.Redis(t)
+	s := scenario{processes: 3, uses: map[string]linear.Use{"routed 1": linear.Rows, "routed 2": linear.Rows}, clients: 6, steps: 200}
+	source := newRows()
+	var addrs []string
+	for range s.processes {
+		addrs = append(addrs, start(t, options{redis: r.Addr, source: source, store: func(s backend.Store) backend.Store { return heedless{s} }}).addr)
+	}
+	for seed := uint64(1); seed <= 20; seed++ {
+		r.Do(t, "FLUSHALL")
+		w := s.workload(t, r, source, seed)
+		w.Addrs = addrs
+		if len(w.Run(t.Context()).Check(20*time.Second)) > 0 {
+			return
+		}
+	}
+	t.Error("nothing was found")
+}
+
 // mustFail fails the test if the history can be explained.
 func mustFail(t *testing.T, res *linear.Result) {
 	t.Helper()

@@ -35,7 +35,6 @@ var (
 	}
 	// While Redis is away, routed reads are answered by the source, whatever clients have written over the row.
 	rowsOnly = map[string]linear.Use{"plain 1": linear.Anything, "plain 2": linear.Pair, "routed 1": linear.Rows, "routed 2": linear.Rows}
-	plain = map[string]linear.Use{"plain 1": linear.Anything, "plain 2": linear.Pair}
 )
 
 // Some order of all operations explains every reply.

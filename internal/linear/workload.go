@@ -98,10 +98,14 @@ type client struct {
 }
 
 func (c *client) think(ctx context.Context) {
-	if c.Think <= 0 {
-		return
+	if c.Think > 0 {
+		c.rest(ctx, rand.N(c.Think))
 	}
-	timer := time.NewTimer(rand.N(c.Think))
+}
+
+// rest waits.
+func (c *client) rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -150,6 +154,7 @@ func (c *client) changeRow(ctx context.Context, g int) {
 	c.SetRow(c.Groups[g].Keys[0], row)
 	c.h.Record(c.h.newClient(), g, []Step{{Kind: Row, Arg: row}}, []Answer{{}}, call, c.h.Now())
 	for !c.writes.Do(c.h.One(Part{g, Step{Kind: how}})) && ctx.Err() == nil {
+		c.rest(ctx, 20*time.Millisecond)
 	}
 }
 

@@ -1,0 +1,64 @@
+package proxy_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"forebay/backend"
+)
+
+// unheard is a store on whose connection nothing is heard of what is to be dropped, while clients' own connections are up.
+type unheard struct {
+	backend.Store
+	off *atomic.Bool
+}
+
+func (u unheard) Drop(ctx context.Context, db int, keys [][]byte, areas []string) error {
+	if u.off.Load() {
+		return fmt.Errorf("drop leases: %w: EOF", backend.ErrStoreDown)
+	}
+	return u.Store.Drop(ctx, db, keys, areas)
+}
+
+func (u unheard) DropAll(ctx context.Context, dbs []int) error {
+	if u.off.Load() {
+		return fmt.Errorf("drop leases: %w: EOF", backend.ErrStoreDown)
+	}
+	return u.Store.DropAll(ctx, dbs)
+}
+
+// A write is not done when Redis has not said that the leases of its keys are gone (cache.Engine.Fence).
+func TestAWriteIsNotForwardedBeforeItsLeasesAreGone(t *testing.T) {
+	var off atomic.Bool
+	f := start(t, options{wrap: func(f *front) backend.Store { return unheard{f.store, &off} }})
+	const queued = "+OK\r\n+QUEUED\r\n"
+	tests := []struct{ name, command, want string }{
+		{"SET", frame("SET", "t:1", "new"), "-REDISDOWN "},
+		{"DEL", frame("DEL", "t:1"), "-REDISDOWN "},
+		{"a value that is streamed", frame("SET", "t:1", strings.Repeat("x", 300<<10)), "-REDISDOWN "},
+		{"a script that declares nothing", frame("EVAL", "return redis.call('DEL','t:1')", "0"), "-REDISDOWN "},
+		{"a transaction", frames("MULTI", "DEL t:1", "EXEC"), queued + "-EXECABORT Transaction discarded: REDISDOWN "},
+		{"a transaction that watches", frames("WATCH t:2", "MULTI", "DEL t:1", "EXEC"), "+OK\r\n" + queued + "-EXECABORT Transaction discarded: REDISDOWN "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f.redis.Do(t, "SET", "t:1", "old")
+			c := dial(t, f.addr)
+			off.Store(true)
+			c.send(tt.command)
+			got := ""
+			for len(got) < len(tt.want) {
+				got += c.reply()
+			}
+			if !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			c.do("+OK\r\n"+bulk("old"), "SET plain x", "GET t:1")
+			off.Store(false)
+			c.do("+OK\r\n:1\r\n", "SET t:1 new", "DEL t:1")
+		})
+	}
+}
