@@ -15,11 +15,12 @@ const commandsPerRun = 512
 // A forwarded SET and a hit GET cost no allocation in steady state, through the whole of a session and a connection to Redis. Everything that the process
 // allocates meanwhile is counted.
 func TestNoAllocationPerCommand(t *testing.T) {
-	far, near := start(t, options{routes: ruled()}), start(t, options{tracker: &deafTracker{}})
+	far, near := start(t, options{routes: append(ruled(), aged()...)}), start(t, options{tracker: &deafTracker{}})
 	for _, f := range []*front{far, near} {
 		f.lines.deaf.Store(true)
 		f.redis.Do(t, "SET", "t:1", "value")
 		f.redis.Do(t, "SET", "reject:1", goodPickle)
+		f.redis.Do(t, "SET", "a:1", "value")
 	}
 	near.warm(t, dial(t, near.addr), "t:1")
 	tests := []struct {
@@ -30,6 +31,8 @@ func TestNoAllocationPerCommand(t *testing.T) {
 		{"a forwarded SET at a time", frame("SET", "k", "v"), "+OK\r\n", 1, far},
 		{"a hit GET at a time", frame("GET", "t:1"), bulk("value"), 1, far},
 		{"a hit GET that is checked", frame("GET", "reject:1"), bulk(goodPickle), 1, far},
+		{"a hit GET behind the question for its age", frame("GET", "a:1"), bulk("value"), 1, far},
+		{"a pipeline of such", frame("GET", "a:1"), bulk("value"), 16, far},
 		{"a pipeline of SETs", frame("SET", "k", "v"), "+OK\r\n", 16, far},
 		{"a pipeline of hit GETs", frame("GET", "t:1"), bulk("value"), 16, far},
 		{"a near GET at a time", frame("GET", "t:1"), bulk("value"), 1, near},

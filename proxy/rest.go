@@ -79,7 +79,7 @@ func (s *session) rested() bool {
 		return false
 	}
 	if s.fifo.empty() && s.batchN == 0 {
-		s.fifo.ring, s.batch = nil, nil
+		s.fifo.ring, s.batch, s.spare = nil, nil, nil
 	}
 	s.args, s.scratch, s.questions = nil, nil, nil
 	s.nears, s.nearRoutes = near.Many{}, nil

@@ -85,6 +85,7 @@ type session struct {
 	pins            pins
 	batch           []byte // commands to be submitted in one piece
 	batchOwn        bool   // their memory is nobody else's
+	spare           []byte // that of an earlier batch; up to keepBuffer
 	batchN          int    // their replies
 	batchFrom       uint64 // their first slot
 	sending         int    // replies to what is being submitted: of no connection yet

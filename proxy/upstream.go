@@ -26,7 +26,8 @@ func (s *session) extend(frame []byte, n int) {
 	case s.batchOwn:
 		s.batch = append(s.batch, frame...)
 	default:
-		s.batch, s.batchOwn = append(s.batch[:end:end], frame...), true // not over the client's buffer
+		s.batch, s.batchOwn = append(append(s.spare[:0], s.batch...), frame...), true // not over the client's buffer
+		s.spare = nil
 	}
 	s.batchN += n
 	s.owed += n
@@ -38,13 +39,16 @@ func (s *session) submit() {
 		if s.up == nil && !s.connect() {
 			return
 		}
-		b, n, up := s.batch, s.batchN, s.up
-		s.batch, s.batchN, s.sending = nil, 0, n
+		b, n, up, own := s.batch, s.batchN, s.up, s.batchOwn
+		s.batch, s.batchN, s.batchOwn, s.sending = nil, 0, false, n
 		s.mu.Unlock()
 		err := up.Submit(s, b, n, s.now)
 		s.mu.Lock()
 		if err == nil {
 			s.sending = 0
+			if own && cap(b) <= keepBuffer {
+				s.spare = b // its bytes were copied
+			}
 			if s.own && s.ended == up {
 				s.lost(n, true) // its end was told while these were not counted yet
 				s.load()
@@ -63,7 +67,7 @@ func (s *session) submit() {
 		//  2. The reader tells (Broken) that all will not come that is owed by it: not what was refused just now, which is still being sent.
 		//  3. Only that is owed then, and it goes to another connection.
 		s.await(func() bool { return s.owed == n })
-		s.batch, s.batchN, s.up, s.sending = b, n, nil, 0
+		s.batch, s.batchN, s.batchOwn, s.up, s.sending = b, n, own, nil, 0
 	}
 }
 
@@ -91,7 +95,7 @@ func (s *session) connect() bool {
 
 // refuse answers the batch without Redis: routed reads are loaded if the client may read them, the rest gets the error.
 func (s *session) refuse(err error) {
-	s.batch, s.batchN = nil, 0
+	s.batch, s.batchN, s.batchOwn = nil, 0, false
 	text := []byte(redisDown)
 	var refused *wire.ReplyError
 	down := !errors.As(err, &refused)

@@ -142,6 +142,13 @@ func stampRefresh(t *testing.T, s *suite) {
 // stampMeanwhile: whatever happens between Acquire and Settle, nothing is replaced, removed or left behind.
 func stampMeanwhile(t *testing.T, s *suite) {
 	for name, meanwhile := range map[string]func(k string){
+		"other bytes, the same end": func(k string) {
+			if isHash(k) {
+				s.do(t, 0, "hset", k, "f", "theirs")
+				return
+			}
+			s.do(t, 0, "append", k, "x")
+		},
 		"set":         func(k string) { s.do(t, 0, "set", k, "theirs") },
 		"another end": func(k string) { s.do(t, 0, "pexpire", k, 59_000) },
 		"removed":     func(k string) { s.do(t, 0, "del", k) },
