@@ -123,7 +123,7 @@ func TestAColdMGETIsThreeRoundTrips(t *testing.T) {
 	c.send(frame(words...))
 	c.expect(want)
 	got := strings.Join([]string{f.calls(t, "mget"), f.calls(t, "evalsha"), f.calls(t, "eval")}, " ")
-	if got != "3 2 0" { // each script asks for its leases by an MGET, too
+	if got != "3 2 0" { // each script asks for all leases by one MGET
 		t.Errorf("MGET, EVALSHA, EVAL: %s", got)
 	}
 	f.source.hold(nil)

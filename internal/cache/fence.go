@@ -3,7 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
-	"os"
+	"fmt"
 	"slices"
 
 	"forebay/backend"
@@ -12,7 +12,7 @@ import (
 
 // Fence makes a client's coming write of keys safe: a value loaded before it will not be stored after it, by whichever process. It blocks while a value
 // of theirs is on its way from here to Redis, and, where keys have routes, for one round trip: their leases go (lease.go, 1). Both take at most the engine's
-// StoreBudget. For a key without a route it costs one atomic read when nothing is being loaded, and a match of its routes.
+// Budget. For a key without a route it costs one atomic read when nothing is being loaded, and a match of its routes.
 //
 // Its error wraps backend.ErrStoreDown: Redis has not said that the leases are gone. Then the write must not be forwarded, though its connection may well be one
 // that Redis answers:
@@ -21,8 +21,7 @@ import (
 //  2. DEL k goes to Redis on the clients' connection, and is done.
 //  3. The other's fill arrives. Its lease is there still: the old row is stored behind the DEL, and stays until its TTL.
 //
-// Where Redis was up and does not answer within StoreBudget there is no error, as the write will not be done sooner than the drop that is on its way; should it be,
-// a value may be stored between the two that another process has loaded before.
+// Where Redis refuses, as one does that is a replica or is loading, there is no error: it refuses the write as well, in its own words.
 //
 // The leases go first: a flight from here that is sealed by then is refused, or ends, while that is waited for; one that begins between has a lease
 // from after the drop, or is dropped by what follows.
@@ -58,10 +57,7 @@ func (e *Engine) FenceAll(db int) error {
 	if len(dbs) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
-	defer cancel()
-	up := e.opts.Store.Up()
-	return e.undropped(up, e.opts.Store.DropAll(ctx, dbs))
+	return e.drop(func(ctx context.Context) error { return e.opts.Store.DropAll(ctx, dbs) })
 }
 
 // FenceAllHere is the part of FenceAll that concerns this process.
@@ -92,23 +88,27 @@ func (e *Engine) Drop(db int, keys [][]byte) error {
 	if len(routed) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, e.opts.StoreBudget)
-	defer cancel()
-	up := e.opts.Store.Up()
-	return e.undropped(up, e.opts.Store.Drop(ctx, db, routed, areas))
+	return e.drop(func(ctx context.Context) error { return e.opts.Store.Drop(ctx, db, routed, areas) })
 }
 
-// undropped is the error of a drop, if it must keep the write back. Redis's own errors (Forebay's user may not) do not: it gives that user no leases either. Nor does
-// a Redis that was up and is slow, or that a CLIENT PAUSE has stopped: the write waits there, as the drop does.
-func (e *Engine) undropped(wasUp bool, err error) error {
-	slow := wasUp && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded))
-	switch {
-	case err == nil, e.ctx.Err() != nil:
-		return nil
-	case errors.Is(err, backend.ErrStoreDown) && !slow:
-		return err
-	default:
-		e.opts.Log.Debug("drop leases before a write", "error", err)
-		return nil
+// drop has leases dropped. That may be done twice: while Redis seems to be up, and only does not do it (CLIENT PAUSE, a connection of which nothing is heard), it is
+// tried again for as long as a request may take.
+func (e *Engine) drop(try func(context.Context) error) error {
+	whole, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
+	defer cancel()
+	for {
+		ctx, cancel := context.WithTimeout(whole, e.opts.StoreBudget)
+		err := try(ctx)
+		late := ctx.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case !late && !errors.Is(err, backend.ErrStoreDown):
+			e.opts.Log.Debug("redis refuses to drop leases before a write", "error", err)
+			return nil
+		case !e.opts.Store.Up() || !sleep(whole, lastPause):
+			return fmt.Errorf("%w: leases were not dropped: %w", backend.ErrStoreDown, err)
+		}
 	}
 }

@@ -2,8 +2,11 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"time"
 
+	"forebay/backend"
 	"forebay/internal/cache"
 )
 
@@ -84,5 +87,46 @@ func TestFenceOfAnUnroutedKeyAllocatesNothing(t *testing.T) {
 	}
 	if n := len(f.store.trips("drop")); n != 0 {
 		t.Errorf("%d round trips", n)
+	}
+}
+
+// A fence ends without an error only when Redis says that the leases are gone, and within the budget of a request.
+func TestFenceOfARedisThatDoesNotSaySo(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		heardOf  int // tries of which nothing is heard
+		up       bool
+		wantErr  bool
+		wantTook time.Duration
+	}{
+		{name: "it does", up: true},
+		{name: "a connection of which nothing is heard", heardOf: 1, up: true, wantTook: storeBudget},
+		{name: "it is up, and does nothing", heardOf: 100, up: true, wantErr: true, wantTook: budget},
+		{name: "it is down", heardOf: 100, wantErr: true, wantTook: storeBudget},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fixture) {
+				tries := 0
+				f.store.before = func(ctx context.Context, o op) error {
+					if o.name != "drop" {
+						return nil
+					}
+					if tries++; tries > tt.heardOf {
+						return nil
+					}
+					f.store.mu.Lock()
+					f.store.down = !tt.up
+					f.store.mu.Unlock()
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				begun := time.Now()
+				err := f.engine.Fence(0, []byte("t:1:1"))
+				took := time.Since(begun)
+				if errors.Is(err, backend.ErrStoreDown) != tt.wantErr || (err != nil) != tt.wantErr || took < tt.wantTook || took > tt.wantTook+200*time.Millisecond {
+					t.Errorf("%v after %v", err, took)
+				}
+			})
+		})
 	}
 }

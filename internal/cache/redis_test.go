@@ -2,12 +2,14 @@ package cache_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"forebay/backend"
 	"forebay/backend/redis"
 	"forebay/internal/cache"
 	"forebay/internal/event"
@@ -167,9 +169,9 @@ func TestRedisHangs(t *testing.T) {
 	close(g.open)
 	testkit.Soon(t, "the value is loaded", func() bool { return len(f.events.of(event.Load)) > 0 })
 	begun = time.Now()
-	f.engine.Fence(0, []byte("t:1:1"))
-	if d := time.Since(begun); d > storeBudget+storeBudget/2 {
-		t.Errorf("the fence took %v", d)
+	err := f.engine.Fence(0, []byte("t:1:1"))
+	if d := time.Since(begun); !errors.Is(err, backend.ErrStoreDown) || d > budget+storeBudget {
+		t.Errorf("the fence took %v: %v", d, err)
 	}
 	server.Resume()
 	wantResults(t, <-done, "v1")
