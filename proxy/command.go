@@ -237,7 +237,7 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 		return
 	}
 	if cmd.writes {
-		if err := s.fence(cmd, args); err != nil {
+		if err := s.fence(cmd, args); err != nil && !s.readsBlind(cmd, args) {
 			s.reply([]byte(errorReply(err)))
 			return
 		}

@@ -47,13 +47,19 @@ func (s *session) settle(cmd *command, args [][]byte) bool {
 		}
 		s.drop(err) // an error of ours would be one reply for a transaction that goes on, or a push too few
 		return false
-	case cmd.read != noRead && cmd.arityOK(len(args)) && s.mayReadBlind(cmd, args):
-		s.unsettled = true
+	case s.readsBlind(cmd, args):
 		return true
 	default:
 		s.reply([]byte(redisDown))
 		return false
 	}
+}
+
+// readsBlind tells whether a command is a read that can be answered without Redis, and has it be.
+func (s *session) readsBlind(cmd *command, args [][]byte) bool {
+	blind := cmd.read != noRead && cmd.arityOK(len(args)) && s.mayReadBlind(cmd, args)
+	s.unsettled = s.unsettled || blind
+	return blind
 }
 
 // mayReadBlind tells whether every key of a read has a route that serves it, and may be given to the client without Redis being asked.

@@ -56,7 +56,7 @@ func TestAWriteIsNotForwardedBeforeItsLeasesAreGone(t *testing.T) {
 			if !strings.HasPrefix(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			c.do("+OK\r\n"+bulk("old"), "SET plain x", "GET t:1")
+			c.do("+OK\r\n"+bulk("old")+bulk("value-5"), "SET plain x", "GET t:1", "GETDEL t:5") // which is answered by the source
 			off.Store(false)
 			c.do("+OK\r\n:1\r\n", "SET t:1 new", "DEL t:1")
 		})

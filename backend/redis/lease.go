@@ -343,9 +343,10 @@ func (c *Client) DropAll(ctx context.Context, dbs []int) error {
 	return nil
 }
 
-// drop removes hidden keys; on a connection that proves broken once more, which does no harm.
+// drop removes hidden keys; on a connection that proves broken once more, which does no harm. It asks though Redis was found to be down lately: a write
+// waits for it, which Redis may do by now.
 func (c *Client) drop(ctx context.Context, db int, words []any) error {
-	pool, err := c.ready(db)
+	pool, err := c.pool(db)
 	if err != nil {
 		return err
 	}

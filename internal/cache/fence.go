@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"forebay/backend"
@@ -91,7 +92,7 @@ func (e *Engine) Drop(db int, keys [][]byte) error {
 	return e.drop(func(ctx context.Context) error { return e.opts.Store.Drop(ctx, db, routed, areas) })
 }
 
-// drop has leases dropped. That may be done twice: while Redis seems to be up, and only does not do it (CLIENT PAUSE, a connection of which nothing is heard), it is
+// drop has leases dropped. That may be done twice: while Redis can be reached, and only does not do it (CLIENT PAUSE, a connection of which nothing is heard), it is
 // tried again for as long as a request may take.
 func (e *Engine) drop(try func(context.Context) error) error {
 	whole, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
@@ -99,16 +100,17 @@ func (e *Engine) drop(try func(context.Context) error) error {
 	for {
 		ctx, cancel := context.WithTimeout(whole, e.opts.StoreBudget)
 		err := try(ctx)
-		late := ctx.Err() != nil
 		cancel()
+		late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 		switch {
 		case err == nil:
 			return nil
-		case !late && !errors.Is(err, backend.ErrStoreDown):
+		case late && e.opts.Store.Up() && whole.Err() == nil:
+		case late || errors.Is(err, backend.ErrStoreDown):
+			return fmt.Errorf("%w: leases were not dropped: %w", backend.ErrStoreDown, err)
+		default:
 			e.opts.Log.Debug("redis refuses to drop leases before a write", "error", err)
 			return nil
-		case !e.opts.Store.Up() || !sleep(whole, lastPause):
-			return fmt.Errorf("%w: leases were not dropped: %w", backend.ErrStoreDown, err)
 		}
 	}
 }
