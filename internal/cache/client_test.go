@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"forebay/internal/cache"
+	"forebay/internal/route"
 )
 
 // process runs something that parks.
@@ -41,7 +42,7 @@ func (w *world) read() {
 		values := make([]string, len(keys))
 		var missed []string
 		for i, m := range keys {
-			v, ok := w.f.store.get(m.key)
+			v, ok := w.ask(m.key)
 			if values[i] = v; !ok {
 				missed = append(missed, m.key)
 			}
@@ -56,10 +57,28 @@ func (w *world) read() {
 			if values[i] == "" {
 				res, results = results[0], results[1:]
 			}
-			w.note("%s has %s", name, show(res))
+			w.note("%s has %s", name, told(res))
 			w.check(m, floors[i], res)
 		}
 	})
+}
+
+// ask is a GET in front of which the age is asked for, as the proxy does it: not ok, the engine is to be asked.
+func (w *world) ask(key string) (value string, ok bool) {
+	r := w.f.wants(0, key)[0].Route
+	v, left, ok := w.f.store.getAged(key)
+	if !ok || !r.Ages() {
+		return v, ok
+	}
+	switch r.Age(left) {
+	case route.Fresh:
+		return v, true
+	case route.Aging:
+		w.f.engine.Refresh(0, []byte(key), r)
+		return v, true
+	default:
+		return "", false
+	}
 }
 
 // check holds what a read gave to what it may give: a version that was not over when it began.

@@ -39,3 +39,12 @@ func (s *store) own(k string) (own bool, left time.Duration) {
 	}
 	return s.stamps[k] == fakeStamp{v, ends}, time.Until(ends)
 }
+
+// getAged is a client's PTTL and GET.
+func (s *store) getAged(key string) (value string, left time.Duration, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, left = s.own(at(0, key))
+	value, ok = s.value(at(0, key))
+	return value, left, ok
+}

@@ -50,6 +50,10 @@ func specs() []route.Spec {
 			Name: "aged", Key: "ag:{part:int}:{id:int}", Table: "t", Where: cell, Value: "data", TTL: ttl, AbsentTTL: time.Minute,
 			RefreshAhead: 10 * time.Minute, StaleWhileRevalidate: 20 * time.Minute, StaleIfError: 40 * time.Minute,
 		},
+		{
+			Name: "short", Key: "sh:{part:int}:{id:int}", Table: "t", Where: cell, Value: "data", TTL: 30 * time.Millisecond,
+			RefreshAhead: 20 * time.Millisecond, StaleWhileRevalidate: 200 * time.Millisecond, StaleIfError: 400 * time.Millisecond,
+		},
 	}
 }
 

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,6 +54,38 @@ func TestReadsAheadAreNeverStale(t *testing.T) {
 			t.Fatalf("seed %d: %s\n%s", seed, problem, strings.Join(steps, "\n"))
 		}
 	}
+}
+
+// The same where values age: they are refreshed behind the reads, and served when they are old and cannot be.
+func TestReadsOfOldValuesAreRight(t *testing.T) {
+	if problem := overwritten(t); problem == "" {
+		t.Error("refreshes that overwrite what is there are not seen")
+	}
+	old := 0
+	for seed := range uint64(tapes / 4) {
+		problem, steps := playWorld(t, longTape(seed), rules{aged: true})
+		if problem != "" {
+			t.Fatalf("seed %d: %s\n%s", seed, problem, strings.Join(steps, "\n"))
+		}
+		old += strings.Count(strings.Join(steps, "\n"), " stale")
+	}
+	if old < 20 {
+		t.Errorf("only %d old values were served", old)
+	}
+}
+
+// longTape is one in which values grow old.
+func longTape(seed uint64) []byte {
+	return slices.Concat(randomTape(4*seed), randomTape(4*seed+1), randomTape(4*seed+2), randomTape(4*seed+3))
+}
+
+// overwritten plays worlds in which what is loaded is stored whatever is there, until one sees it.
+func overwritten(t *testing.T) (problem string) {
+	t.Helper()
+	for seed := uint64(0); seed < tapes && problem == ""; seed++ {
+		problem, _ = playWorld(t, longTape(seed), rules{aged: true, overwrite: true})
+	}
+	return problem
 }
 
 func randomTape(seed uint64) []byte {

@@ -18,6 +18,7 @@ import (
 type rules struct {
 	noFence   bool // writers do not fence
 	overwrite bool // fills store what is present already
+	aged      bool // breaks nothing: the keys are of a route whose values age in the time that a world takes
 	ahead     bool // breaks nothing: the keys are of the route that reads ahead
 }
 
@@ -77,6 +78,9 @@ func newWorld(t *testing.T, tape []byte, r rules) *world {
 	prefix := "t"
 	if r.ahead {
 		prefix = "ra"
+	}
+	if r.aged {
+		prefix = "sh"
 	}
 	for id := range 1 + w.next()%mostKeys {
 		m := &model{key: fmt.Sprintf("%s:1:%d", prefix, id), id: id, started: 1, floor: 1, absent: map[int]bool{}}
@@ -225,18 +229,23 @@ func (w *world) enabled() []action {
 		acts = append(acts, action{"read", w.read}, action{"read", w.read})
 	}
 	acts = append(acts, action{"60 ms pass", func() { w.pass(60 * time.Millisecond) }})
-	if len(w.tape)%8 == 0 {
+	if w.r.aged {
+		for range 4 {
+			acts = append(acts, action{"40 ms pass", func() { w.pass(40 * time.Millisecond) }})
+		}
+	}
+	if len(w.tape)%8 == 0 && !w.r.aged {
 		acts = append(acts, action{"2 s pass", func() { w.pass(2 * time.Second) }})
 	}
 	if len(w.tape)%4 == 0 { // fences drop what is interesting
 		acts = append(acts, action{"fence", w.fence})
 	}
 	for _, m := range w.keys {
-		if !m.writing {
+		if !m.writing && !(w.r.aged && len(w.tape)%4 > 0) { // else no value would grow old
 			acts = append(acts, action{"write " + m.key, func() { w.write(m) }})
 		}
 		switch _, ok := w.f.store.get(m.key); {
-		case ok && !m.override:
+		case ok && !m.override && !(w.r.aged && len(w.tape)%4 > 0): // time ends enough
 			acts = append(acts, action{"evict " + m.key, func() { w.f.store.del(m.key) }})
 		case !ok:
 			acts = append(acts, action{"foreign fill of " + m.key, func() { w.foreign(m) }})
