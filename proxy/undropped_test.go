@@ -34,12 +34,14 @@ func (u unheard) DropAll(ctx context.Context, dbs []int) error {
 func TestAWriteIsNotForwardedBeforeItsLeasesAreGone(t *testing.T) {
 	var off atomic.Bool
 	f := start(t, options{wrap: func(f *front) backend.Store { return unheard{f.store, &off} }})
+	f.source.set(1, "row")
 	const queued = "+OK\r\n+QUEUED\r\n"
 	tests := []struct{ name, command, want string }{
 		{"SET", frame("SET", "t:1", "new"), "-REDISDOWN "},
 		{"DEL", frame("DEL", "t:1"), "-REDISDOWN "},
 		{"a value that is streamed", frame("SET", "t:1", strings.Repeat("x", 300<<10)), "-REDISDOWN "},
 		{"a script that declares nothing", frame("EVAL", "return redis.call('DEL','t:1')", "0"), "-REDISDOWN "},
+		{"GETDEL, which is a read", frame("GETDEL", "t:1"), bulk("row")},
 		{"a transaction", frames("MULTI", "DEL t:1", "EXEC"), queued + "-EXECABORT Transaction discarded: REDISDOWN "},
 		{"a transaction that watches", frames("WATCH t:2", "MULTI", "DEL t:1", "EXEC"), "+OK\r\n" + queued + "-EXECABORT Transaction discarded: REDISDOWN "},
 	}
