@@ -17,10 +17,10 @@ govulncheck  := $(TOOLS)/govulncheck-$(GOVULNCHECK)
 deadcode     := $(TOOLS)/deadcode-$(DEADCODE)
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-# The packages whose tests take longest are begun first. They wait most of their time, for servers that start and for clocks, so twice as many
-# run at once as there are cores.
+# The packages whose tests take longest are begun first. They wait much of their time, for servers that start and for clocks, so one more is tested at once
+# than there are cores.
 LONGEST  := ./internal/e2e ./backend/cassandra ./proxy ./backend/kafka ./internal/cache ./cmd/forebay ./internal/testkit ./internal/session
-AT_ONCE  := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+AT_ONCE  := $(shell echo $$((1 + $$(getconf _NPROCESSORS_ONLN))))
 
 ONCE     ?=
 QUICK    ?=

@@ -119,6 +119,8 @@ func (s *session) free(cmd *command, frame []byte, args [][]byte, rest []byte) (
 		if s.takeOwn() {
 			s.tx = &transaction{db: -1}
 			s.forward(cmd, frame, args)
+		} else {
+			s.quit = true // what its client has sent behind it would be done, each for itself, if Redis answered by then
 		}
 	case watch, unwatch, blocking, subscribe, ownForever, relayed:
 		s.special(cmd, frame, args)

@@ -305,8 +305,10 @@ func TestRedisDownAtStart(t *testing.T) {
 	f := start(t, options{redis: r, down: true})
 	c := dial(t, f.addr)
 	c.do(bulk("value-1")+"*2\r\n"+bulk("value-2")+bulk("value-3")+"$-1\r\n", "GET t:1", "MGET t:2 t:3", "GET t:5000")
-	c.send(frames("SET a 1", "GET a", "MGET t:1 a", "MULTI"))
-	for range 4 {
+	c.send(frames("SET a 1", "GET a", "MGET t:1 a"))
+	m := dial(t, f.addr) // which a refused MULTI ends
+	m.send(frames("MULTI"))
+	for _, c := range []*client{c, c, c, m} {
 		if got := c.reply(); !strings.HasPrefix(got, "-REDISDOWN ") {
 			t.Fatalf("got %q", got)
 		}
