@@ -17,10 +17,8 @@ govulncheck  := $(TOOLS)/govulncheck-$(GOVULNCHECK)
 deadcode     := $(TOOLS)/deadcode-$(DEADCODE)
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-# The packages whose tests take longest are begun first. They wait much of their time, for servers that start and for clocks, so one more is tested at once
-# than there are cores.
+# The packages whose tests take longest are begun first.
 LONGEST  := ./internal/e2e ./backend/cassandra ./proxy ./backend/kafka ./internal/cache ./cmd/forebay ./internal/testkit ./internal/session
-AT_ONCE  := $(shell echo $$((1 + $$(getconf _NPROCESSORS_ONLN))))
 
 ONCE     ?=
 QUICK    ?=
@@ -52,7 +50,7 @@ run: build ## build, serve the bundled digits, read them for two epochs and keep
 .PHONY: test
 test: install ## run every test, on real Redis, Cassandra and Kafka (10 minutes at most)
 	@go build -o bin/withservers ./internal/testkit/cmd/withservers
-	@bin/withservers -- go test -race -p $(AT_ONCE) -timeout 9m -run '$(RUN)' $(PKG)
+	@bin/withservers -- go test -race -timeout 9m -run '$(RUN)' $(PKG)
 
 .PHONY: test-short
 test-short: ## run the tests that need no servers
