@@ -77,7 +77,7 @@ func (f *forebay) peak(t testing.TB) int64 {
 
 // TestObjects reads a value of 47 MB by ten clients at once, cold and cached, and with Redis gone.
 func TestObjects(t *testing.T) {
-	t.Parallel()
+	// Not beside others: 47 MB ten times over are to be read within a budget.
 	var want, mid, small []byte
 	s := newStack(t, func(s *setup) {
 		s.routes = objectRoutes
