@@ -51,6 +51,7 @@ func (s *session) settle(cmd *command, args [][]byte) bool {
 		return true
 	default:
 		s.reply([]byte(redisDown))
+		s.quit = s.quit || cmd.class == multi // as in free
 		return false
 	}
 }

@@ -36,7 +36,8 @@ type breaker struct {
 
 func newBreaker(o Options) *breaker {
 	log := o.Log
-	b := circuitbreaker.NewBuilder[any]().
+	b := &breaker{share: o.Failures}
+	b.of = circuitbreaker.NewBuilder[any]().
 		WithFailureRateThreshold(o.Failures, breakerLeast, breakerWindow).
 		WithSuccessThreshold(1).
 		WithDelay(o.Pause).
@@ -45,8 +46,9 @@ func newBreaker(o Options) *breaker {
 			switch e.NewState {
 			case circuitbreaker.OpenState:
 				if e.OldState == circuitbreaker.ClosedState {
+					m := b.of.Metrics() // the event's own are read without a lock, while queries that fail now are added to them
 					log.Warn("queries of the source fail: it is asked no more until one that tries it is answered",
-						slog.Uint64("failed", uint64(e.Metrics().Failures())), slog.Uint64("of", uint64(e.Metrics().Executions())))
+						slog.Uint64("failed", uint64(m.Failures())), slog.Uint64("of", uint64(m.Executions())))
 				}
 			case circuitbreaker.ClosedState:
 				log.Info("the source answers again: it is asked as ever")
@@ -54,7 +56,7 @@ func newBreaker(o Options) *breaker {
 			}
 		}).
 		Build()
-	return &breaker{of: b, share: o.Failures}
+	return b
 }
 
 // admit tells whether a query may be sent, and whether it is the one that tries.

@@ -1,6 +1,7 @@
 package linear
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -24,13 +25,20 @@ type History struct {
 	begun   time.Time
 	clients clients
 
-	mu  sync.Mutex
-	ops [][]porcupine.Operation // by group
+	mu      sync.Mutex
+	ops     [][]porcupine.Operation // by group
+	refused [][]refusal             // by group
+}
+
+// refusal is an operation that was answered with an error, and so was not done: it explains no answer, and is told where one is not explained.
+type refusal struct {
+	op  porcupine.Operation
+	why string
 }
 
 // NewHistory begins a history: its clock starts now.
 func NewHistory(groups []Group) *History {
-	return &History{groups: groups, begun: time.Now(), ops: make([][]porcupine.Operation, len(groups))}
+	return &History{groups: groups, begun: time.Now(), ops: make([][]porcupine.Operation, len(groups)), refused: make([][]refusal, len(groups))}
 }
 
 // Now is the time of the history, in nanoseconds.
@@ -53,6 +61,16 @@ func (h *History) add(client, group int, op operation, answers []Answer, call, r
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ops[group] = append(h.ops[group], porcupine.Operation{ClientId: client, Input: op, Output: answers, Call: call, Return: ret})
+}
+
+// refuse adds the parts of a command that was answered with an error.
+func (h *History) refuse(client int, c *Command, why string, call, ret int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range c.Parts {
+		op := porcupine.Operation{ClientId: client, Input: operation{steps: []Step{p.Step}}, Output: []Answer(nil), Call: call, Return: ret}
+		h.refused[p.Group] = append(h.refused[p.Group], refusal{op, fmt.Sprintf("%q of %v", why, c.Frames)})
+	}
 }
 
 // Len is how many operations are in the history, and how many of them have an unknown outcome.
@@ -81,7 +99,7 @@ func (v *Violation) Error() string {
 	if v.Undecided {
 		return fmt.Sprintf("%s: not decided in time", v.Group)
 	}
-	return fmt.Sprintf("%s: no order of its operations explains their answers; * is where the longest explanation ends:\n%s", v.Group, v.Text)
+	return fmt.Sprintf("%s: no order of its operations explains their answers; * is where the longest explanation ends, ! what was refused:\n%s", v.Group, v.Text)
 }
 
 // Check looks for an order of every group's operations, for limit at most each, and returns the groups that have none. Call it when all is recorded.
@@ -100,7 +118,7 @@ func (h *History) Check(limit time.Duration) (list []*Violation) {
 	return list
 }
 
-// explain tells of the operations about the first one that the longest explanation lacks.
+// explain tells of the operations about the first one that the longest explanation lacks, and of those that were refused meanwhile.
 func (h *History) explain(group int, info porcupine.LinearizationInfo) string {
 	const around = 25
 	ops := h.ops[group]
@@ -120,15 +138,35 @@ func (h *History) explain(group int, info porcupine.LinearizationInfo) string {
 	sorted := slices.Clone(ops)
 	slices.SortFunc(sorted, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
 	first := slices.IndexFunc(sorted, func(op porcupine.Operation) bool { return !has(op) && op.Return != math.MaxInt64 })
-	var b strings.Builder
-	for _, op := range sorted[max(0, first-around):min(len(sorted), max(first, 0)+around)] {
+	sorted = sorted[max(0, first-around):min(len(sorted), max(first, 0)+around)]
+	if len(sorted) == 0 {
+		return ""
+	}
+	lines := make([]line, 0, len(sorted))
+	for _, op := range sorted {
 		mark := ' '
 		if !has(op) {
 			mark = '*'
 		}
-		fmt.Fprintf(&b, "%c %s\n", mark, describe(op))
+		lines = append(lines, line{op.Call, fmt.Sprintf("%c %s\n", mark, describe(op))})
+	}
+	for _, r := range h.refused[group] {
+		if r.op.Return >= sorted[0].Call && r.op.Call <= sorted[len(sorted)-1].Call {
+			lines = append(lines, line{r.op.Call, fmt.Sprintf("! %s, refused: %s\n", describe(r.op), r.why)})
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.call, b.call) })
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(l.text)
 	}
 	return b.String()
+}
+
+// line is one of an explanation, with the time of its operation's call.
+type line struct {
+	call int64
+	text string
 }
 
 func describe(op porcupine.Operation) string {

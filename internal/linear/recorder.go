@@ -71,6 +71,7 @@ func (r *Recorder) Do(commands ...Command) bool {
 			r.h.record(r.client, &commands[i], answers, call, r.h.Now())
 		} else {
 			r.Errors = append(r.Errors, last.Err)
+			r.h.refuse(r.client, &commands[i], last.Err, call, r.h.Now())
 		}
 	}
 	if err != nil {
