@@ -84,7 +84,7 @@ type objectWriter struct {
 
 func (w *objectWriter) load(ctx context.Context) (Object, error) {
 	for _, def := range objectTables() {
-		if err := w.loader.ensureTable(ctx, def); err != nil {
+		if err := w.loader.createTable(ctx, def); err != nil {
 			return Object{}, err
 		}
 	}

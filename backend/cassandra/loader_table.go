@@ -8,22 +8,7 @@ import (
 	"forebay/backend"
 )
 
-// ensureTable makes a table that is absent and checks one that is there, as createTable does, with or without clustering columns.
-func (l *Loader) ensureTable(ctx context.Context, def tableDef) error {
-	if len(def.clustering) > 0 {
-		return l.createTable(ctx, def)
-	}
-	table, err := describe(ctx, l.session, l.options.Keyspace, def.name)
-	if err != nil {
-		return fail("describe table "+def.name, err)
-	}
-	if len(table.Partition) > 0 {
-		return def.check(table)
-	}
-	return l.makeTable(ctx, l.options.Keyspace, def)
-}
-
-// makeTable runs CREATE TABLE.
+// makeTable runs CREATE TABLE, again if it is not answered in time: a node may take longer for it than for an insert, and has made the table by then.
 func (l *Loader) makeTable(ctx context.Context, keyspace string, def tableDef) error {
 	var columns []string
 	for _, c := range def.columns {
@@ -33,12 +18,8 @@ func (l *Loader) makeTable(ctx context.Context, keyspace string, def tableDef) e
 	if len(def.clustering) > 0 {
 		key = append(key, quoted(def.clustering))
 	}
-	err := l.session.Query(fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s.%s (%s, PRIMARY KEY (%s))`, quote(keyspace), quote(def.name),
-		strings.Join(columns, ", "), strings.Join(key, ", "))).ExecContext(ctx)
-	if err != nil {
-		return fail("create table "+keyspace+"."+def.name, err)
-	}
-	return nil
+	return l.insist(ctx, "create table "+keyspace+"."+def.name, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s.%s (%s, PRIMARY KEY (%s))`,
+		quote(keyspace), quote(def.name), strings.Join(columns, ", "), strings.Join(key, ", ")))
 }
 
 func quoted(names []string) string {

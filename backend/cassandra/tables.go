@@ -63,9 +63,9 @@ func (l *Loader) createTables(ctx context.Context) error {
 	var there string
 	err := l.session.Query(`SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?`, keyspace).ScanContext(ctx, &there)
 	if err != nil { // not found, or asked of a node that cannot tell: the statement below knows
-		err = l.session.Query(`CREATE KEYSPACE IF NOT EXISTS ` + quote(keyspace) + ` WITH replication = ` + l.replication()).ExecContext(ctx)
+		err = l.insist(ctx, "create keyspace "+keyspace, `CREATE KEYSPACE IF NOT EXISTS `+quote(keyspace)+` WITH replication = `+l.replication())
 		if err != nil {
-			return fail("create keyspace "+keyspace, err)
+			return err
 		}
 	}
 	for _, def := range loaderTables() {
@@ -85,16 +85,7 @@ func (l *Loader) createTable(ctx context.Context, def tableDef) error {
 	if len(table.Partition) > 0 {
 		return def.check(table)
 	}
-	var columns []string
-	for _, c := range def.columns {
-		columns = append(columns, c.Name+" "+c.Native)
-	}
-	err = l.session.Query(fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (%s, PRIMARY KEY ((%s), %s))`, l.table(def.name),
-		strings.Join(columns, ", "), strings.Join(def.partition, ", "), strings.Join(def.clustering, ", "))).ExecContext(ctx)
-	if err != nil {
-		return fail("create table "+name, err)
-	}
-	return nil
+	return l.makeTable(ctx, l.options.Keyspace, def)
 }
 
 // check compares a table that is there with what is going to be written to it.
