@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,61 +27,68 @@ func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks [
 	if len(asks) == 0 {
 		return nil, nil
 	}
-	if n := ages(asks); n == len(asks) {
-		return c.acquireAges(ctx, db, life, asks)
-	} else if n > 0 {
+	aged := ages(asks)
+	if aged > 0 && aged < len(asks) {
 		return c.acquireBoth(ctx, db, life, asks)
 	}
 	pool, err := c.ready(db)
 	if err != nil {
 		return nil, err
 	}
+	by, size := c.acquire, 1 // of the answer for one key
+	if aged > 0 {
+		by, size = c.ages, 3
+	}
 	token := rand.Text()
 	calls := c.acquireCalls(token, "", life, asks)
-	err = c.run(ctx, pool, c.acquire, calls)
+	err = c.run(ctx, pool, by, calls)
 	if err != nil && isBroken(err) && ctx.Err() == nil {
 		former := token
 		token = rand.Text()
 		calls = c.acquireCalls(token, former, life, asks)
-		err = c.run(ctx, pool, c.acquire, calls)
+		err = c.run(ctx, pool, by, calls)
 	}
 	if err = c.failure(ctx, err); err != nil {
 		return nil, err
 	}
 	grants := make([]backend.Grant, 0, len(asks))
-	for _, one := range calls {
-		list, err := one.cmd.Result()
-		if err == nil && len(list) != 1+len(one.args)-acquireArgs {
+	for part := range slices.Chunk(asks, acquireBatch) {
+		list, err := calls[len(grants)/acquireBatch].cmd.Result()
+		if err == nil && len(list) != 1+size*len(part) {
 			err = errors.New("the script's answer has another length")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("acquire leases: %w", err)
 		}
 		gen, _ := list[0].(string)
-		for _, item := range list[1:] {
-			grants = append(grants, grant(asks[len(grants)].Key, item, backend.Lease{Generation: gen, Token: token}))
+		for i := range part {
+			item := list[1+size*i:]
+			g := grant(part[i].Key, item[0], backend.Lease{Generation: gen, Token: token})
+			if part[i].Age {
+				left, _ := item[1].(int64)
+				g.TTL, g.Own = time.Duration(left)*time.Millisecond, item[2] == int64(1)
+			}
+			grants = append(grants, g)
 		}
 	}
 	return grants, nil
 }
 
-// acquireArgs is how many arguments of acquireScript are of no key.
-const acquireArgs = 3
-
+// acquireCalls are the calls of acquireScript, or of agesScript, with which all asks are asked.
 func (c *Client) acquireCalls(token, former string, life time.Duration, asks []backend.Ask) (calls []*call) {
-	for from := 0; from < len(asks); from += acquireBatch {
-		calls = append(calls, c.acquireCall(token, former, life, asks[from:min(from+acquireBatch, len(asks))]))
+	for part := range slices.Chunk(asks, acquireBatch) {
+		one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds(), former}}
+		for i := range part {
+			a := &part[i]
+			lease := c.leaseKey(a.Key)
+			one.keys, one.args = append(one.keys, a.Key, lease), append(one.args, how(a))
+			if a.Age {
+				one.keys, one.args = append(one.keys, stampOf(lease)), append(one.args, a.Due.Milliseconds())
+			}
+		}
+		calls = append(calls, one)
 	}
 	return calls
-}
-
-func (c *Client) acquireCall(token, former string, life time.Duration, asks []backend.Ask) *call {
-	one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds(), former}}
-	for _, a := range asks {
-		one.keys = append(one.keys, a.Key, c.leaseKey(a.Key))
-		one.args = append(one.args, how(&a))
-	}
-	return one
 }
 
 // grant reads the script's answer for one key.

@@ -19,14 +19,42 @@ package redis
 // acquireScript. KEYS: the generation, then a key and its lease key each. ARGV: token, life in milliseconds (0: look only), a
 // token whose leases are the caller's too (” for none), then of each key how it is asked for: s, h or a as a string, a hash or anything, in upper case to refresh. It returns the generation, then of each key one of
 // {'v',string} {'h',fields} {'p'} present, {'n'} absent, {'b',milliseconds} busy, {'t'[,string]} taken, {'f'} free, {'x',error}.
-const acquireScript = `
-local gen, token, life, former = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2]), ARGV[3]
-if not gen and life > 0 then
-	gen = token
-	redis.call('DEL', KEYS[1])
-	redis.call('SET', KEYS[1], gen)
+const acquireScript = generationFunction + grantFunctions + `
+local n, keys, leases = (#KEYS - 1) / 2, {}, {}
+for i = 1, n do
+	keys[i], leases[i] = KEYS[2 * i], KEYS[2 * i + 1]
 end
-gen = gen or ''
+local none, held = redis.call('EXISTS', unpack(keys)) == 0, redis.call('MGET', unpack(leases))
+local out = {gen}
+for i = 1, n do
+	local how = ARGV[3 + i]
+	local r = not none and look(keys[i], string.lower(how))
+	if not r or how == string.upper(how) and r[1] ~= 'x' then r = grant(leases[i], held[i], r) end
+	out[i + 1] = r
+end
+return out
+`
+
+// generationFunction is that of all scripts that need a generation: it makes one from the token, if there is none and it is told to.
+const generationFunction = `
+local function generation(token, makes)
+	local gen = redis.call('GET', KEYS[1])
+	if not gen and makes then
+		gen = token
+		redis.call('DEL', KEYS[1])
+		redis.call('SET', KEYS[1], gen)
+	end
+	return gen or ''
+end
+`
+
+// grantFunctions are what acquireScript and agesScript have in common, and their first arguments. look is what is at a key, as how asks for it. grant is what is
+// said of a key where nothing is, or where there is what is to be refreshed: held is what its lease key has. The first lease is removed before it is set: the script has
+// written then, and no other is refused.
+const grantFunctions = `
+local token, life, former = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local gen, written = generation(token, life > 0), false
+local mine, yours = 'L' .. gen .. ' ' .. token, 'L' .. gen .. ' ' .. former
 local function look(key, how)
 	local read = 'EXISTS'
 	if how == 's' then read = 'STRLEN' elseif how == 'h' then read = 'HLEN' end
@@ -41,44 +69,22 @@ local function look(key, how)
 	if how == 'a' or n > 512 then return {'p'} end
 	return {'h', redis.call('HGETALL', key)}
 end
-local n, keys, leases, written = (#KEYS - 1) / 2, {}, {}, false
-for i = 1, n do
-	keys[i], leases[i] = KEYS[2 * i], KEYS[2 * i + 1]
-end
-local none, held = redis.call('EXISTS', unpack(keys)) == 0, redis.call('MGET', unpack(leases))
-local out = {gen}
-for i = 1, n do
-	local how, mine, yours = ARGV[3 + i], 'L' .. gen .. ' ' .. token, 'L' .. gen .. ' ' .. former
-	local refresh = how == string.upper(how)
-	local r = not none and look(keys[i], string.lower(how))
-	if not r or refresh and r[1] ~= 'x' then
-		local holder = held[i]
-		if gen ~= '' and holder == 'N' .. gen and not r then
-			r = {'n'}
-		elseif gen ~= '' and holder and holder ~= mine and holder ~= yours and string.sub(holder, 1, #gen + 2) == 'L' .. gen .. ' ' then
-			r = {'b', redis.call('PTTL', leases[i])}
-		elseif life == 0 then
-			r = r or {'f'}
-		else
-			if not written then redis.call('DEL', leases[i]) end
-			written = true
-			redis.call('SET', leases[i], mine, 'PX', life)
-			r = {'t', r and r[2]}
-		end
+local function grant(lease, held, there)
+	if gen ~= '' and held == 'N' .. gen and not there then return {'n'} end
+	if gen ~= '' and held and held ~= mine and held ~= yours and string.sub(held, 1, #gen + 2) == 'L' .. gen .. ' ' then
+		return {'b', redis.call('PTTL', lease)}
 	end
-	out[i + 1] = r
+	if life == 0 then return there or {'f'} end
+	if not written then redis.call('DEL', lease) end
+	written = true
+	redis.call('SET', lease, mine, 'PX', life)
+	return {'t', there and there[2]}
 end
-return out
 `
 
 // enterScript. KEYS: the generation, an area. ARGV: a token. It returns the area's generation and token.
-const enterScript = `
-local gen = redis.call('GET', KEYS[1])
-if not gen then
-	gen = ARGV[1]
-	redis.call('DEL', KEYS[1])
-	redis.call('SET', KEYS[1], gen)
-end
+const enterScript = generationFunction + `
+local gen = generation(ARGV[1], true)
 local held = redis.call('GET', KEYS[2])
 if held and string.sub(held, 1, #gen + 2) == 'A' .. gen .. ' ' then return {gen, string.sub(held, #gen + 3)} end
 redis.call('DEL', KEYS[2])

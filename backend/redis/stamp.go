@@ -2,11 +2,8 @@ package redis
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // Redis's scripts know no other digest; nothing secret depends on it
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -28,58 +25,6 @@ func ages(asks []backend.Ask) (n int) {
 		}
 	}
 	return n
-}
-
-// acquireAges is Acquire where the age of every value is asked for.
-func (c *Client) acquireAges(ctx context.Context, db int, life time.Duration, asks []backend.Ask) ([]backend.Grant, error) {
-	pool, err := c.ready(db)
-	if err != nil {
-		return nil, err
-	}
-	token := rand.Text()
-	calls := c.agesCalls(token, "", life, asks)
-	err = c.run(ctx, pool, c.ages, calls)
-	if err != nil && isBroken(err) && ctx.Err() == nil { // see Acquire
-		former := token
-		token = rand.Text()
-		calls = c.agesCalls(token, former, life, asks)
-		err = c.run(ctx, pool, c.ages, calls)
-	}
-	if err = c.failure(ctx, err); err != nil {
-		return nil, err
-	}
-	grants := make([]backend.Grant, 0, len(asks))
-	for _, one := range calls {
-		list, err := one.cmd.Result()
-		if err == nil && len(list) != len(one.keys) {
-			err = errors.New("the script's answer has another length")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("acquire leases: %w", err)
-		}
-		gen, _ := list[0].(string)
-		for i := 1; i < len(list); i += 3 {
-			g := grant(asks[len(grants)].Key, list[i], backend.Lease{Generation: gen, Token: token})
-			left, _ := list[i+1].(int64)
-			g.TTL, g.Own = time.Duration(left)*time.Millisecond, list[i+2] == int64(1)
-			grants = append(grants, g)
-		}
-	}
-	return grants, nil
-}
-
-func (c *Client) agesCalls(token, former string, life time.Duration, asks []backend.Ask) (calls []*call) {
-	for part := range slices.Chunk(asks, acquireBatch) {
-		one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds(), former}}
-		for i := range part {
-			a := &part[i]
-			lease := c.leaseKey(a.Key)
-			one.keys = append(one.keys, a.Key, lease, stampOf(lease))
-			one.args = append(one.args, how(a), a.Due.Milliseconds())
-		}
-		calls = append(calls, one)
-	}
-	return calls
 }
 
 // acquireBoth is Acquire of keys of both kinds, one round trip for each.

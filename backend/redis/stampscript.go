@@ -52,49 +52,15 @@ end
 // agesScript. KEYS: the generation, then a key, its lease key and its stamp each. ARGV: token, life and former token, then of each key how it is asked for, as in acquireScript,
 // and the most milliseconds that a value to be refreshed has left. It returns the generation, then of each key what acquireScript does, the value's TTL and
 // whether it is Forebay's own.
-const agesScript = stampFunctions + `
-local gen, token, life, former = redis.call('GET', KEYS[1]), ARGV[1], tonumber(ARGV[2]), ARGV[3]
-if not gen and life > 0 then
-	gen = token
-	redis.call('DEL', KEYS[1])
-	redis.call('SET', KEYS[1], gen)
-end
-gen = gen or ''
-local function look(key, how)
-	local read = 'EXISTS'
-	if how == 's' then read = 'STRLEN' elseif how == 'h' then read = 'HLEN' end
-	local n = redis.pcall(read, key)
-	if type(n) == 'table' then return {'x', n.err} end
-	if how == 's' then
-		if n > 262144 then return {'p'} end
-		local v = redis.call('GET', key)
-		return v and {'v', v}
-	end
-	if n == 0 then return false end
-	if how == 'a' or n > 512 then return {'p'} end
-	return {'h', redis.call('HGETALL', key)}
-end
+const agesScript = generationFunction + grantFunctions + stampFunctions + `
 local out = {gen}
 for i = 1, (#KEYS - 1) / 3 do
 	local key, lease, stamp, how, due = KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1], ARGV[2 * i + 2], tonumber(ARGV[2 * i + 3])
-	local r, mine = look(key, string.lower(how)), false
+	local r, ours = look(key, string.lower(how)), false
 	local left = redis.call('PTTL', key)
-	if r and r[1] ~= 'x' then mine = own(key, stamp) end
-	if not r or mine and how == string.upper(how) and left <= due then
-		local held, wanted, yours = redis.call('GET', lease), 'L' .. gen .. ' ' .. token, 'L' .. gen .. ' ' .. former
-		if gen ~= '' and held == 'N' .. gen and not r then
-			r = {'n'}
-		elseif gen ~= '' and held and held ~= wanted and held ~= yours and string.sub(held, 1, #gen + 2) == 'L' .. gen .. ' ' then
-			r = {'b', redis.call('PTTL', lease)}
-		elseif life == 0 then
-			r = r or {'f'}
-		else
-			redis.call('DEL', lease)
-			redis.call('SET', lease, wanted, 'PX', life)
-			r = {'t', r and r[2]}
-		end
-	end
-	out[3 * i - 1], out[3 * i], out[3 * i + 1] = r, left, mine and 1 or 0
+	if r and r[1] ~= 'x' then ours = own(key, stamp) end
+	if not r or ours and how == string.upper(how) and left <= due then r = grant(lease, redis.call('GET', lease), r) end
+	out[3 * i - 1], out[3 * i], out[3 * i + 1] = r, left, ours and 1 or 0
 end
 return out
 `

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"forebay/backend"
-
 	"forebay/internal/route"
 )
 
