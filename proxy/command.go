@@ -78,7 +78,7 @@ func (s *session) command(frame []byte, args [][]byte, rest []byte) (used int, w
 // dispatch1 gives a command the path that the client's state asks for.
 func (s *session) dispatch1(cmd *command, frame []byte, args [][]byte, rest []byte) (used int, wait bool) {
 	s.last.set(cmd, args)
-	s.unsettled = false
+	s.noRedis = false
 	if s.srv.opts.Invalid.Pending() && !s.settle(cmd, args) {
 		return 0, false
 	}

@@ -352,3 +352,21 @@ func TestShutdownWithRedisStuck(t *testing.T) {
 	f.stop(t, 300*time.Millisecond)
 	wg.Wait()
 }
+
+// A large value is asked for on a connection of the client's own. If Redis gives none, its row is loaded.
+func TestLargeValuesWithoutConnections(t *testing.T) {
+	redis := testkit.Redis(t)
+	network := testkit.NewFaultProxy(t, "tcp", redis.Addr)
+	f := start(t, options{redis: redis, upstream: network.Addr})
+	large := strings.Repeat("x", 1<<20)
+	for _, key := range []string{"t:1", "a"} {
+		redis.Do(t, "SET", key, large)
+		dial(t, f.addr).do(bulk(large), "GET "+key) // is remembered to be large
+	}
+	network.Refuse()
+	c := dial(t, f.addr)
+	c.do(bulk("value-1"), "GET t:1")
+	c.do("-REDISDOWN redis does not answer; routed keys are still read from the source, everything else: try again\r\n", "GET a")
+	network.Restore()
+	c.do(bulk(large), "GET t:1")
+}

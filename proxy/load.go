@@ -223,7 +223,7 @@ func (s *session) loaded(m *miss, results []cache.Result) todo {
 		case sl.op == opGetEx && res.Err == nil && res.Value != nil:
 			sl.more.reply = redcon.AppendBulk(nil, res.Value)
 			return sendAgain
-		case (sl.op == opGet || sl.op == opGetDel) && len(res.Value) > streamAt:
+		case sl.handsOut(res):
 			return handOut
 		}
 		s.finish(m.seq, sl, s.appendResult(nil, sl.op, sl.more, res))

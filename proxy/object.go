@@ -39,15 +39,24 @@ func (s *session) reread(seq uint64, t wire.Target, tries int) {
 	}
 	up, err := s.srv.opts.Pool.Exclusive(s.srv.ctx, t, r)
 	if err != nil {
-		r.answer(redisDown)
-		s.Flush()
+		r.refused(err)
 		return
 	}
 	r.up = up
 	if err := up.Submit(r, frame, 1, wire.Now()); err != nil {
-		r.answer(redisDown)
-		s.Flush()
+		r.refused(err)
 	}
+}
+
+// refused takes the news that Redis does not answer the read: the value is loaded without it. A GETDEL's is not, as it might stay there.
+func (r *reread) refused(err error) {
+	text, down := refusal(err)
+	if down && !r.takes && r.tries+1 < rereads {
+		r.load(cache.Mode{NoLook: true, NoFill: true})
+		return
+	}
+	r.answer(string(text))
+	r.s.Flush()
 }
 
 // reread receives the reply of a read that was sent once more.
@@ -92,6 +101,11 @@ func (r *reread) again() {
 		r.answer(errorReply(cache.ErrContended))
 		return
 	}
+	r.load(cache.Mode{NoFill: r.takes})
+}
+
+// load has the value loaded, and the slot answered with what comes.
+func (r *reread) load(mode cache.Mode) {
 	r.once.Do(func() {
 		s := r.s
 		s.mu.Lock()
@@ -104,13 +118,13 @@ func (r *reread) again() {
 		s.srv.wg.Add(1) // the session is counted still: its FIFO is not empty
 		go func() {
 			defer s.srv.wg.Done()
-			res := s.srv.opts.Engine.Read(context.Background(), r.target.DB, want, cache.Mode{NoFill: sl.op == opGetDel})[0]
+			res := s.srv.opts.Engine.Read(context.Background(), r.target.DB, want, mode)[0]
 			switch {
 			case res.Err != nil:
 				(&reread{s: s, seq: r.seq}).answer(errorReply(res.Err))
 			case res.Stored || sl.takes(&res):
 				s.reread(r.seq, r.target, r.tries+1)
-			case len(res.Value) > streamAt:
+			case sl.handsOut(&res):
 				s.handOut(r.seq, res.Value)
 			default:
 				s.mu.Lock()
@@ -169,7 +183,7 @@ func (s *session) part(seq uint64, b []byte, last bool) bool {
 // Flush sends what the client is owed.
 func (r *reread) Flush() { r.s.Flush() }
 
-// Broken answers with an error, or ends a client that has a part of the reply, or of which a GETDEL may have been done.
+// Broken has the value loaded without Redis, or ends a client that has a part of the reply, or of which a GETDEL may have been done.
 func (r *reread) Broken(_ int, sent bool) {
 	if r.partial || sent && r.takes {
 		r.s.mu.Lock()
@@ -177,11 +191,16 @@ func (r *reread) Broken(_ int, sent bool) {
 		r.s.mu.Unlock()
 		return
 	}
-	r.answer(redisLost)
+	r.refused(wire.ErrClosed)
 }
 
 // Stalled changes nothing: the client waits, as it would on Redis.
 func (r *reread) Stalled() {}
+
+// handsOut tells whether the reply is a value so large that no copy of it is made.
+func (sl *slot) handsOut(res *cache.Result) bool {
+	return (sl.op == opGet || sl.op == opGetDel) && res.Err == nil && len(res.Value) > streamAt
+}
 
 // handOut gives a large value, which many readers may share, to the client piece by piece: no copy of it is made.
 func (s *session) handOut(seq uint64, value []byte) {

@@ -1,5 +1,11 @@
 package proxy
 
+import (
+	"errors"
+
+	"forebay/internal/route"
+)
+
 // read1 forwards a read that loads what is missing (or, while Redis is down, has it loaded at once).
 func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 	if cmd.read == opMGet {
@@ -11,7 +17,7 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 		return
 	}
 	blind := r != nil && !s.redisUp() && s.mayRead(r) // Redis will not be asked
-	if !blind && s.srv.large.has(s.target.DB, args[1]) && !s.own && !s.takeOwn() {
+	if !blind && s.srv.large.has(s.target.DB, args[1]) && !s.ownFor(r) {
 		return
 	}
 	sl := s.push(readOne, cmd, 1)
@@ -47,6 +53,22 @@ func (s *session) read1(cmd *command, frame []byte, args [][]byte) {
 	}
 	s.askAge(sl)
 	s.sendRead(frame, sl)
+}
+
+// ownFor moves the client to a connection of its own for a large value of a route, or nil. If Redis gives none, the value is loaded at once. false: the read
+// was answered.
+func (s *session) ownFor(r *route.Route) bool {
+	err := s.moveOwn()
+	if err == nil || errors.Is(err, errGone) {
+		return err == nil
+	}
+	text, down := refusal(err)
+	if down && r != nil && s.mayRead(r) {
+		s.noRedis = true
+		return true
+	}
+	s.reply(text)
+	return false
 }
 
 func (s *session) readMGet(cmd *command, frame []byte, args [][]byte) {

@@ -59,7 +59,7 @@ func (s *session) settle(cmd *command, args [][]byte) bool {
 // readsBlind tells whether a command is a read that can be answered without Redis, and has it be.
 func (s *session) readsBlind(cmd *command, args [][]byte) bool {
 	blind := cmd.read != noRead && cmd.arityOK(len(args)) && s.mayReadBlind(cmd, args)
-	s.unsettled = s.unsettled || blind
+	s.noRedis = s.noRedis || blind
 	return blind
 }
 
@@ -78,4 +78,4 @@ func (s *session) mayReadBlind(cmd *command, args [][]byte) bool {
 }
 
 // redisUp tells whether the present command's reads may go to Redis.
-func (s *session) redisUp() bool { return !s.unsettled && s.srv.opts.Store.Up() }
+func (s *session) redisUp() bool { return !s.noRedis && s.srv.opts.Store.Up() }

@@ -96,12 +96,7 @@ func (s *session) connect() bool {
 // refuse answers the batch without Redis: routed reads are loaded if the client may read them, the rest gets the error.
 func (s *session) refuse(err error) {
 	s.batch, s.batchN, s.batchOwn = nil, 0, false
-	text := []byte(redisDown)
-	var refused *wire.ReplyError
-	down := !errors.As(err, &refused)
-	if !down {
-		text = refused.Raw
-	}
+	text, down := refusal(err)
 	for seq := s.batchFrom; seq < s.fifo.tail; seq++ {
 		sl := s.fifo.at(seq)
 		if sl.n == 0 {
@@ -139,15 +134,28 @@ func (s *session) drain() {
 // takeOwn moves the client to a connection of its own, set to what the shared one was. false: there is none, the command
 // was answered.
 func (s *session) takeOwn() bool {
+	err := s.moveOwn()
+	if err != nil && !errors.Is(err, errGone) {
+		text, _ := refusal(err)
+		s.reply(text)
+	}
+	return err == nil
+}
+
+// errGone is why nothing is done for a client.
+var errGone = errors.New("it has gone")
+
+// moveOwn is takeOwn, but answers nothing.
+func (s *session) moveOwn() error {
 	if s.own {
-		return true
+		return nil
 	}
 	s.drain()
 	if s.gone {
-		return false
+		return errGone
 	}
 	if s.takeStandby() {
-		return true
+		return nil
 	}
 	t := s.target
 	s.mu.Unlock()
@@ -155,19 +163,21 @@ func (s *session) takeOwn() bool {
 	s.mu.Lock()
 	if err == nil && s.standby != nil && s.takeStandby() {
 		up.Close() // somebody has made one meanwhile: see standBy
-		return true
+		return nil
 	}
-	if err != nil {
-		var refused *wire.ReplyError
-		if errors.As(err, &refused) {
-			s.reply(refused.Raw)
-		} else {
-			s.reply([]byte(redisDown))
-		}
-		return false
+	if err == nil {
+		s.up, s.own = up, true
 	}
-	s.up, s.own = up, true
-	return true
+	return err
+}
+
+// refusal is what a client is told for whom there is no connection. down: for it was Redis that did not answer.
+func refusal(err error) (text []byte, down bool) {
+	var refused *wire.ReplyError
+	if errors.As(err, &refused) {
+		return refused.Raw, false
+	}
+	return []byte(redisDown), true
 }
 
 // stateful tells whether Redis holds state of this client's connection that another connection would not have.

@@ -10,12 +10,16 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"forebay/internal/testkit"
 )
 
 const objectRoutes = `
@@ -147,6 +151,45 @@ func TestObjects(t *testing.T) {
 	s.redis.Stop()
 	eventually(t, "Redis is known to be down", func() bool { return strings.Contains(s.get(t, "/healthz").body, `{"name":"redis","ok":false`) })
 	all("ten clients, 47 MB, Redis down")
+}
+
+// A Redis that gives no new connections while an object is being stored cannot be asked for it on one of the client's own: it is read from Cassandra, which
+// holds the same.
+func TestObjectsWithoutConnections(t *testing.T) {
+	var network, source *testkit.FaultProxy
+	var want []byte
+	s := newStack(t, func(s *setup) {
+		want = storeObject(t, s.cassandra, s.keyspace, "late", 24<<20)
+		network, source = testkit.NewFaultProxy(t, "tcp", s.redis), testkit.NewFaultProxy(t, "tcp", s.cassandra)
+		s.redis, s.cassandra, s.routes = network.Addr, source.Addr, objectRoutes
+	})
+	source.Delay(50 * time.Millisecond) // so that it is seen while it is stored
+	c := s.slowClient(t)
+	var cold sync.WaitGroup
+	cold.Go(func() { wantWhole(t, c, "whole:late", want) })
+	cold.Go(func() {
+		if b, err := c.GetRange(t.Context(), "whole:late", 1<<20, 1<<20+9).Result(); err != nil || b != string(want[1<<20:1<<20+10]) {
+			t.Errorf("a part: %d bytes (%v)", len(b), err)
+		}
+	})
+	coming := regexp.MustCompile(`qbuf=\d{6}`) // the beginning of a value of which Redis has not seen the end
+	eventually(t, "it is being stored", func() bool { return coming.MatchString(fmt.Sprint(s.redis.Do(t, "CLIENT", "LIST"))) })
+	network.Refuse()
+	cold.Wait()
+	wantWhole(t, c, "whole:late", want)
+	if n := s.redis.Do(t, "EXISTS", "whole:late"); n != int64(1) {
+		t.Error("it is not stored")
+	}
+	network.Restore()
+	wantWhole(t, c, "whole:late", want)
+}
+
+// wantWhole wants an object to be read.
+func wantWhole(t testing.TB, c *goredis.Client, key string, want []byte) {
+	t.Helper()
+	if b, err := c.Get(t.Context(), key).Bytes(); err != nil || !bytes.Equal(b, want) {
+		t.Errorf("%s: %d bytes, want %d (%v)", key, len(b), len(want), err)
+	}
 }
 
 // slowClient is a client that waits for a large reply on a busy machine.

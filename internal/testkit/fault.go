@@ -52,16 +52,27 @@ func NewFaultProxy(t testing.TB, network, target string) *FaultProxy {
 func (p *FaultProxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.listener != nil {
-		p.listener.Close()
-		p.listener = nil
-	}
+	p.refuse()
 	for r := range p.relays {
 		r.reset()
 	}
 }
 
-// Restore ends Cut, Delay, Dribble and HalfOpen. What a half-open connection held back is delivered.
+// Refuse refuses new connections until Restore; those that are there go on.
+func (p *FaultProxy) Refuse() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse()
+}
+
+func (p *FaultProxy) refuse() {
+	if p.listener != nil {
+		p.listener.Close()
+		p.listener = nil
+	}
+}
+
+// Restore ends Cut, Refuse, Delay, Dribble and HalfOpen. What a half-open connection held back is delivered.
 func (p *FaultProxy) Restore() {
 	p.t.Helper()
 	p.mu.Lock()
