@@ -111,7 +111,7 @@ func (o *Options) dialID(ctx context.Context, t Target, ask bool) (net.Conn, int
 }
 
 // greet sends what makes a new connection t's, in one write, and reads the replies. The id is that of HELLO's reply: every user may send that, and a bare
-// one changes nothing.
+// one changes nothing. Something is always sent: a Redis that has clients enough says so in place of the first reply, which would be taken for a command's.
 func greet(ctx context.Context, nc net.Conn, t Target, ask bool) (id int64, err error) {
 	var b []byte
 	n := 0
@@ -135,11 +135,8 @@ func greet(ctx context.Context, nc net.Conn, t Target, ask bool) (id int64, err 
 		command("SELECT", strconv.Itoa(t.DB))
 	}
 	must := n
-	if ask && t.Proto != 3 {
+	if n == 0 || ask && t.Proto != 3 {
 		command("HELLO") // whoever has not authenticated is refused
-	}
-	if n == 0 {
-		return 0, nil
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := nc.SetDeadline(deadline); err != nil {
@@ -154,6 +151,9 @@ func greet(ctx context.Context, nc net.Conn, t Target, ask bool) (id int64, err 
 		raw, err := readReply(br)
 		if err != nil {
 			return 0, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)
+		}
+		if bytes.HasPrefix(raw, []byte("-ERR max number of clients")) {
+			return 0, fmt.Errorf("%w: %s", backend.ErrStoreDown, raw[1:len(raw)-2])
 		}
 		if raw[0] == '-' && i < must {
 			return 0, &ReplyError{Raw: raw}

@@ -1,9 +1,11 @@
 package wire_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -152,6 +154,33 @@ func TestLargeReplyRetiresTheConnection(t *testing.T) {
 	must(t, err)
 	if other == c {
 		t.Error("the retired connection was handed out")
+	}
+}
+
+// A Redis that has clients enough is as good as down for who needs a connection: nobody's command is answered by that.
+func TestNoMoreConnections(t *testing.T) {
+	r := testkit.Redis(t, "--maxclients", "8")
+	for {
+		nc, err := net.Dial("tcp", r.Addr)
+		must(t, err)
+		t.Cleanup(func() { nc.Close() })
+		must(t, nc.SetDeadline(time.Now().Add(10*time.Second)))
+		_, err = nc.Write(command("PING"))
+		must(t, err)
+		line, err := bufio.NewReader(nc).ReadString('\n')
+		must(t, err)
+		if strings.HasPrefix(line, "-ERR max number of clients") {
+			break
+		}
+	}
+	p := pool(t, wire.Options{Addr: r.Addr})
+	for _, target := range []wire.Target{{Proto: 2}, {Proto: 3}, {Proto: 2, DB: 1}} {
+		if _, err := p.Shared(t.Context(), target); !errors.Is(err, backend.ErrStoreDown) {
+			t.Errorf("shared, %+v: %v", target, err)
+		}
+		if _, err := p.Exclusive(t.Context(), target, &receiver{}); !errors.Is(err, backend.ErrStoreDown) {
+			t.Errorf("exclusive, %+v: %v", target, err)
+		}
 	}
 }
 
