@@ -23,7 +23,8 @@ const closeWithin = 2 * time.Second
 //  4. Close waits for that goroutine.
 //
 // So the connections are cut first, and with nothing to dial the goroutine does not get to 3. If it is just between reading the last reply
-// and asking, Close gives up waiting.
+// and asking, Close gives up waiting. So it does if the refresher waits for the nodes to agree on a schema: it asks them on the connection that was cut
+// until MaxWaitSchemaAgreement is over, and then all of them end.
 type session struct {
 	*gocql.Session
 	dials  *dialer

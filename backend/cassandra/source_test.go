@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 	"go.uber.org/goleak"
@@ -16,7 +18,21 @@ import (
 	"forebay/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain gives goroutines of the driver the time that session.Close does not wait for.
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if status == 0 {
+		err := goleak.Find()
+		for end := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(end); {
+			err = goleak.Find() // itself takes its time
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
+			status = 1
+		}
+	}
+	os.Exit(status)
+}
 
 func open(t *testing.T, addr, keyspace string) *cassandra.Source {
 	t.Helper()
