@@ -15,8 +15,11 @@ const (
 )
 
 // driverLog hands the driver's lines on at debug level: it reports each connection of each attempt, and what matters of that is
-// said once by the watchdog.
-type driverLog struct{ to *slog.Logger }
+// said once by the watchdog. Of a session that is closed it says nothing more: goroutines of the driver may outlive it (see session).
+type driverLog struct {
+	to *slog.Logger
+	of *dialer // the session's
+}
 
 func (l driverLog) Error(msg string, f ...gocql.LogField)   { l.line(msg, f) }
 func (l driverLog) Warning(msg string, f ...gocql.LogField) { l.line(msg, f) }
@@ -30,6 +33,11 @@ func (l driverLog) line(msg string, fields []gocql.LogField) {
 	attrs := make([]slog.Attr, 0, len(fields))
 	for _, f := range fields {
 		attrs = append(attrs, slog.String(f.Name, f.Value.String()))
+	}
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	if l.of.closed {
+		return
 	}
 	l.to.LogAttrs(context.Background(), slog.LevelDebug, "cassandra driver: "+msg, attrs...)
 }

@@ -88,7 +88,7 @@ func (o Options) logger() *slog.Logger {
 }
 
 // cluster is the driver's form of the options. A policy belongs to one session, so each session has its own.
-func (o Options) cluster(c gocql.Consistency, keyspace string, d gocql.Dialer, dcs *dataCentres) *gocql.ClusterConfig {
+func (o Options) cluster(c gocql.Consistency, keyspace string, d *dialer, dcs *dataCentres) *gocql.ClusterConfig {
 	cfg := gocql.NewCluster(o.Hosts...)
 	cfg.ProtoVersion = 4
 	cfg.Keyspace = keyspace
@@ -104,7 +104,7 @@ func (o Options) cluster(c gocql.Consistency, keyspace string, d gocql.Dialer, d
 	cfg.MaxWaitSchemaAgreement = 10 * time.Second
 	// Replicas are known by keyspace; the tables of a large cluster need not be read for that.
 	cfg.Metadata.CacheMode = gocql.KeyspaceOnly
-	cfg.Logger = driverLog{o.logger()}
+	cfg.Logger = driverLog{o.logger(), d}
 	fallback := gocql.RoundRobinHostPolicy()
 	if o.LocalDC != "" {
 		fallback = gocql.DCAwareRoundRobinPolicy(o.LocalDC)
