@@ -20,6 +20,7 @@ import (
 type turns struct {
 	limiter adaptivelimiter.AdaptiveLimiter[any]
 	most    int
+	waiting atomic.Int64 // queries without a turn; the limiter's own count would be read by several before one of them adds to it
 
 	mean  atomic.Int64 // of the time that queries take, ns; the last dozen count the most
 	usual atomic.Int64 // what mean is while all is well, ns
@@ -55,13 +56,11 @@ func (t *turns) take(ctx context.Context) (adaptivelimiter.Permit, error) {
 	if p, ok := t.limiter.TryAcquirePermit(); ok {
 		return p, nil
 	}
-	waiting, limit := t.limiter.Queued(), max(t.limiter.Limit(), 1)
-	mean := time.Duration(t.mean.Load())
-	needs := mean * time.Duration(2+waiting/limit) // whole rounds: to its turn, and its own
-	if until, ok := ctx.Deadline(); ok && time.Until(until) < needs {
-		return nil, fmt.Errorf("%w: %w: overloaded, %d queries wait for %d at once: an answer would take %v", backend.ErrSourceDown, backend.ErrNotAsked,
-			waiting, limit, needs.Round(100*time.Millisecond))
+	limit := max(t.limiter.Limit(), 1)
+	if err := t.queue(ctx, int64(limit)); err != nil {
+		return nil, err
 	}
+	defer t.waiting.Add(-1)
 	p, err := t.limiter.AcquirePermit(ctx)
 	switch {
 	case err == nil:
@@ -70,6 +69,22 @@ func (t *turns) take(ctx context.Context) (adaptivelimiter.Permit, error) {
 		return nil, fmt.Errorf("%w: %w: overloaded, %d queries were under way for the whole budget", backend.ErrSourceTimeout, backend.ErrNotAsked, limit)
 	default:
 		return nil, fmt.Errorf("%w: %w: %w", backend.ErrSourceTimeout, backend.ErrNotAsked, err)
+	}
+}
+
+// queue counts a query as waiting, unless it would wait in vain.
+func (t *turns) queue(ctx context.Context, limit int64) error {
+	until, bounded := ctx.Deadline()
+	for {
+		before := t.waiting.Load()
+		needs := time.Duration(t.mean.Load() * (2 + before/limit)) // whole rounds: to its turn, and its own
+		if bounded && time.Until(until) < needs {
+			return fmt.Errorf("%w: %w: overloaded, %d queries wait for %d at once: an answer would take %v", backend.ErrSourceDown, backend.ErrNotAsked,
+				before, limit, needs.Round(100*time.Millisecond))
+		}
+		if t.waiting.CompareAndSwap(before, before+1) {
+			return nil
+		}
 	}
 }
 
