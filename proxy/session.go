@@ -90,7 +90,7 @@ type session struct {
 	batchFrom       uint64 // their first slot
 	sending         int    // replies to what is being submitted: of no connection yet
 	tx              *transaction
-	noRedis         bool // Redis must not be asked for what the present command reads: see settle
+	noRedis         bool // Redis must not be asked for what the present command reads: see settle, ownFor
 	idle            idle
 
 	nears      near.Many // of an MGET that is being answered from the near copy

@@ -106,7 +106,7 @@ func (s *Source) Health() error {
 		return fmt.Errorf("breaker open, the source is tried in %v; %d refused in %d s", left, all.shed[broken], recently)
 	case all.shed[overloaded] > 0:
 		return fmt.Errorf("overloaded: %d queries refused in %d s, %d wait, %d of %d may be under way at once", all.shed[overloaded], recently,
-			s.turns.limiter.Queued(), s.turns.limiter.Limit(), s.turns.most)
+			s.turns.waiting.Load(), s.turns.limiter.Limit(), s.turns.most)
 	case all.failed > 0:
 		return fmt.Errorf("%d of %d queries in %d s were not answered", all.failed, all.said, recently)
 	case all.refused > 0:
@@ -133,7 +133,7 @@ func (s *Source) State() State {
 	refused := s.recent.refused
 	s.recent.mu.Unlock()
 	st := State{
-		Limit: s.turns.limiter.Limit(), UnderWay: s.turns.limiter.Inflight(), Waiting: s.turns.limiter.Queued(),
+		Limit: s.turns.limiter.Limit(), UnderWay: s.turns.limiter.Inflight(), Waiting: int(s.turns.waiting.Load()),
 		Overloaded: refused[overloaded], Broken: refused[broken], Open: s.breaker != nil && s.breaker.open(),
 	}
 	if s.options.Retries != nil {

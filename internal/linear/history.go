@@ -32,8 +32,9 @@ type History struct {
 
 // refusal is an operation that was answered with an error, and so was not done: it explains no answer, and is told where one is not explained.
 type refusal struct {
-	op  porcupine.Operation
-	why string
+	op     porcupine.Operation
+	why    string
+	frames [][]string // of its command
 }
 
 // NewHistory begins a history: its clock starts now.
@@ -69,7 +70,7 @@ func (h *History) refuse(client int, c *Command, why string, call, ret int64) {
 	defer h.mu.Unlock()
 	for _, p := range c.Parts {
 		op := porcupine.Operation{ClientId: client, Input: operation{steps: []Step{p.Step}}, Output: []Answer(nil), Call: call, Return: ret}
-		h.refused[p.Group] = append(h.refused[p.Group], refusal{op, fmt.Sprintf("%q of %v", why, c.Frames)})
+		h.refused[p.Group] = append(h.refused[p.Group], refusal{op, why, c.Frames})
 	}
 }
 
@@ -152,7 +153,7 @@ func (h *History) explain(group int, info porcupine.LinearizationInfo) string {
 	}
 	for _, r := range h.refused[group] {
 		if r.op.Return >= sorted[0].Call && r.op.Call <= sorted[len(sorted)-1].Call {
-			lines = append(lines, line{r.op.Call, fmt.Sprintf("! %s, refused: %s\n", describe(r.op), r.why)})
+			lines = append(lines, line{r.op.Call, fmt.Sprintf("! %s, refused: %q of %v\n", describe(r.op), r.why, r.frames)})
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.call, b.call) })
