@@ -30,10 +30,6 @@ type Options struct {
 // DefaultPause is the pause of Options where none is given.
 const DefaultPause = time.Second
 
-// fairTime is what a query must have been given before its deadline says something of the source: one that came to its turn at the end of its budget fails
-// whatever the source does.
-const fairTime = 500 * time.Millisecond
-
 // Source is a source whose Load is guarded. It is safe for concurrent use. Close closes what is inside.
 type Source struct {
 	backend.Source
@@ -90,7 +86,7 @@ func (s *Source) Load(ctx context.Context, q *backend.Select, where, in []any, e
 		}
 	}
 	s.options.Retries.earn()
-	said, mine := false, error(nil)
+	said, mine, fair := false, error(nil), s.turns.fair()
 	began := time.Now()
 	err = s.Source.Load(ctx, q, where, in, func(i int, row backend.Row) error {
 		said = true
@@ -100,7 +96,7 @@ func (s *Source) Load(ctx context.Context, q *backend.Select, where, in []any, e
 	took := time.Since(began)
 	out := answers // if its receiver has had enough
 	if mine == nil {
-		out = judge(ctx, err, said, took)
+		out = judge(ctx, err, said || took < fair)
 	}
 	s.end(probe, out)
 	s.recent.add(out, took)
@@ -108,14 +104,14 @@ func (s *Source) Load(ctx context.Context, q *backend.Select, where, in []any, e
 	return err
 }
 
-// judge tells what a query's end says of the source. said: it gave rows.
-func judge(ctx context.Context, err error, said bool, took time.Duration) outcome {
+// judge tells what a query's end says of the source. excused: its deadline says nothing, as it gave rows or had little time.
+func judge(ctx context.Context, err error, excused bool) outcome {
 	switch {
 	case err == nil:
 		return answers
 	case errors.Is(ctx.Err(), context.Canceled):
 		return nothing
-	case ctx.Err() != nil && (said || took < fairTime):
+	case ctx.Err() != nil && excused:
 		return nothing
 	case errors.Is(err, backend.ErrSourceInvalid), errors.Is(err, backend.ErrNoTable):
 		return refuses

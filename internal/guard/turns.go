@@ -33,6 +33,9 @@ const (
 	baselineAge = 60
 	// correlationAge is how many looks back it is judged whether more queries at once bring more answers: just what it needs to begin.
 	correlationAge = 12
+
+	leastFair = 500 * time.Millisecond
+	mostFair  = 1500 * time.Millisecond // half of the usual budget
 )
 
 func newTurns(o Options) *turns {
@@ -51,7 +54,7 @@ func newTurns(o Options) *turns {
 }
 
 // take waits for a turn until ctx ends. The error wraps backend.ErrNotAsked if that would be in vain, by what queries take now and what is before
-// this one.
+// this one, or has been.
 func (t *turns) take(ctx context.Context) (adaptivelimiter.Permit, error) {
 	if p, ok := t.limiter.TryAcquirePermit(); ok {
 		return p, nil
@@ -64,6 +67,10 @@ func (t *turns) take(ctx context.Context) (adaptivelimiter.Permit, error) {
 	p, err := t.limiter.AcquirePermit(ctx)
 	switch {
 	case err == nil:
+		if err := t.late(ctx); err != nil {
+			p.Drop()
+			return nil, err
+		}
 		return p, nil
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("%w: %w: overloaded, %d queries were under way for the whole budget", backend.ErrSourceTimeout, backend.ErrNotAsked, limit)
@@ -86,6 +93,24 @@ func (t *turns) queue(ctx context.Context, limit int64) error {
 			return nil
 		}
 	}
+}
+
+// late is the error of a query that has waited longer than was foreseen, as the source has become slower: what is left would not do.
+func (t *turns) late(ctx context.Context) error {
+	until, bounded := ctx.Deadline()
+	left, needs := time.Until(until), time.Duration(t.mean.Load())
+	if !bounded || left >= needs {
+		return nil
+	}
+	return fmt.Errorf("%w: %w: overloaded, a query takes %v and %v of the budget is left", backend.ErrSourceDown, backend.ErrNotAsked,
+		needs.Round(100*time.Millisecond), left.Round(100*time.Millisecond))
+}
+
+// fair is what a query that is sent now must be given before its deadline says something of the source: one that came to its turn near the end of its
+// budget fails whatever the source does. It is twice what queries take, so that a source which is slow and answers all is not taken for one that fails; and
+// between the bounds below, so that one which answers nothing any more is found out.
+func (t *turns) fair() time.Duration {
+	return min(max(leastFair, 2*time.Duration(t.mean.Load())), mostFair)
 }
 
 // give gives a turn back, and learns from how long the query took.

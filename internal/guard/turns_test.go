@@ -89,6 +89,63 @@ func TestWhatCannotBeAnsweredInTimeIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
+// A source becomes slower while queries wait for it, and goes on answering. Who has waited too long is not sent in vain, and the breaker stays closed.
+func TestASourceThatBecomesSlowerIsNotOneThatFails(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		then       time.Duration // what queries take after the first 64 of the thousand
+		needed     time.Duration // what those take
+		sent, most int           // how many are sent, at least and at most, beside those
+	}{
+		{"so much that nobody else is answered", 2100 * time.Millisecond, 2100 * time.Millisecond, 0, 8},
+		{"so that the next round is just too late", 900 * time.Millisecond, 1400 * time.Millisecond, 0, 64},
+		{"a little", 720 * time.Millisecond, 720 * time.Millisecond, 3 * 64, 3 * 64},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{}
+				f.set(nil, 700*time.Millisecond)
+				s := guard.New(f, usual())
+				loads(t, s, 64, budget)
+				before := f.queries()
+				f.set(nil, test.needed)
+				time.AfterFunc(test.needed/2, func() { f.set(nil, test.then) })
+				answered := 0
+				for _, e := range loads(t, s, 1000, budget) {
+					switch {
+					case e.err == nil:
+						answered++
+					case errors.Is(e.err, backend.ErrSourceDown) && !errors.Is(e.err, backend.ErrNotAsked):
+						t.Fatalf("a load ended with %v after %v", e.err, e.took)
+					}
+				}
+				sent := f.queries() - before
+				if answered < 64 || sent < 64+test.sent || sent > 64+test.most {
+					t.Errorf("%d were answered and %d sent", answered, sent)
+				}
+				wantOpen(t, s, false)
+			})
+		})
+	}
+}
+
+// However slow a source is known to be, one that answers nothing any more is found out.
+func TestASlowSourceThatStopsIsOneThatFails(t *testing.T) {
+	for _, pace := range []time.Duration{300 * time.Millisecond, time.Second, 2500 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{}
+			f.set(nil, pace)
+			s := guard.New(f, usual())
+			loads(t, s, 64, budget)
+			f.set(nil, time.Hour)
+			for range 25 { // one after the other: what they take is learned
+				_, _ = load(t, s, budget)
+			}
+			wantOpen(t, s, true)
+		})
+	}
+}
+
 func TestWaitsEndWithTheirBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
