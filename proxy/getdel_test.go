@@ -55,7 +55,12 @@ func TestGetDelTakesWhatHasCome(t *testing.T) {
 			l.clears.Store(tt.clears)
 			key := fmt.Sprint("t:", i)
 			c := dial(t, f.addr)
-			c.send(frames("GETDEL "+key, "EXISTS "+key, "GET "+key))
+			behind := frames("EXISTS "+key, "GET "+key)
+			if tt.want == contended { // what is left of sets must not meet the GET
+				c.send(frames("GETDEL " + key))
+			} else {
+				c.send(frames("GETDEL "+key) + behind)
+			}
 			want := tt.want
 			if tt.want == bulk("value-%d") {
 				want = bulk(fmt.Sprint("value-", i))
@@ -65,6 +70,9 @@ func TestGetDelTakesWhatHasCome(t *testing.T) {
 			}
 			l.sets.Store(0)
 			l.clears.Store(0)
+			if tt.want == contended {
+				c.send(behind)
+			}
 			if got := c.reply(); got != ":0\r\n" {
 				t.Errorf("EXISTS behind it: %q", got)
 			}
