@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need and this machine lacks: Java 17, Maven, redis-server, Python 3 with venv, and a C compiler for the race
+# Installs what the tests need and this machine lacks: Java 17, Maven, redis-server, twemproxy, Python 3 with venv, and a C compiler for the race
 # detector. As root with apt it installs; else it prints the one command that does, and fails.
 set -eu
 
@@ -16,6 +16,7 @@ java17() {
 java17 || need openjdk-17-jre-headless
 command -v mvn >/dev/null || need maven
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || need redis-server redis-tools
+command -v nutcracker >/dev/null || need nutcracker
 command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || need python3 python3-venv
 command -v gcc >/dev/null || need gcc libc6-dev
 
