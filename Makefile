@@ -103,13 +103,14 @@ compat: install build ## compare with Redis by redis-py's own tests and by progr
 
 # Without QUICK there is a Kafka beside it, for what events cost; no Cassandra, as nothing is loaded.
 .PHONY: bench
-bench: build ## compare with Redis itself and twemproxy, in turns; writes bench/README.md and charts (10 minutes; QUICK=1: one, into bin/bench)
+bench: build ## compare with Redis itself and twemproxy, in turns, then cold epochs; writes bench/README.md and charts (15 minutes; QUICK=1: two, into bin/bench)
 ifneq ($(QUICK),)
 	@go run ./bench -quick
 else
 	@go build -o bin/withservers ./internal/testkit/cmd/withservers
 	@TEST_CASSANDRA_ADDR=none bin/withservers -- go run ./bench
 endif
+	@$(MAKE) bench-epoch
 
 .PHONY: bench-slow
 bench-slow: build install ## measure small GETs beside a slow reader of 47 MB, and ten readers of it, on a real Cassandra
@@ -119,7 +120,7 @@ bench-slow: build install ## measure small GETs beside a slow reader of 47 MB, a
 .PHONY: bench-epoch
 bench-epoch: build install ## measure cold epochs through Forebay and by cache-aside code in Python, on a real Cassandra (5 minutes; QUICK=1: one)
 	@go build -o bin/withservers ./internal/testkit/cmd/withservers
-	@bin/withservers -- go run ./bench/epoch $(if $(QUICK),-rounds 1 -samples 12288 -aside 1000 -singles 300)
+	@TEST_KAFKA_BROKER=none bin/withservers -- go run ./bench/epoch $(if $(QUICK),-rounds 1 -samples 12288 -aside 1000 -singles 300 -out bin/bench)
 
 .PHONY: bench-go
 bench-go: ## run the Go benchmarks COUNT times, as benchstat reads them

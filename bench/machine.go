@@ -6,27 +6,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"forebay/bench/page"
 )
 
 // describe says when, on what and of what the figures are.
 func describe(ctx context.Context, o options, p programs, now time.Time) string {
-	say := func(name string, args ...string) string {
-		out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-		if err != nil {
-			return "unknown"
-		}
-		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-		return first
-	}
 	proxy := "none"
 	if p.twemproxy != "" {
-		proxy = strings.TrimPrefix(say(p.twemproxy, "-V"), "This is nutcracker-")
+		proxy = strings.TrimPrefix(page.Say(ctx, p.twemproxy, "-V"), "This is nutcracker-")
 	}
 	broker := "none"
 	if o.kafka != "" {
@@ -36,10 +27,8 @@ func describe(ctx context.Context, o options, p programs, now time.Time) string 
 	if o.quick {
 		quick = " **A quick run: it shows that everything works, no more.**"
 	}
-	return fmt.Sprintf("%s, commit %s. %s, %d cores, Linux %s, %s. Redis %s, twemproxy %s, %s, Kafka: %s. "+
-		"Rounds: %d, of %v a row and target.%s",
-		now.Format("2 January 2006"), say("git", "describe", "--always", "--dirty"), processor(), runtime.NumCPU(), say("uname", "-r"), memory(),
-		field(say(p.redis, "--version"), "v="), proxy, say(p.forebay, "version"), broker, o.rounds, o.duration, quick)
+	return fmt.Sprintf("%s Redis %s, twemproxy %s, %s, Kafka: %s. Rounds: %d, of %v a row and target.%s", page.Machine(ctx, now),
+		field(page.Say(ctx, p.redis, "--version"), "v="), proxy, page.Say(ctx, p.forebay, "version"), broker, o.rounds, o.duration, quick)
 }
 
 // field finds the word of s that begins with name and returns the rest of it.
@@ -50,31 +39,6 @@ func field(s, name string) string {
 		}
 	}
 	return s
-}
-
-func processor() string { return find1("/proc/cpuinfo", "model name") }
-
-func memory() string {
-	kb, err := strconv.ParseFloat(strings.TrimSuffix(find1("/proc/meminfo", "MemTotal"), " kB"), 64)
-	if err != nil {
-		return "unknown memory"
-	}
-	return fmt.Sprintf("%.0f GB", kb/1e6)
-}
-
-// find1 finds "name : value" in a file of /proc.
-func find1(path, name string) string {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "unknown"
-	}
-	for l := range bytes.Lines(b) {
-		key, value, found := strings.Cut(string(l), ":")
-		if found && strings.TrimSpace(key) == name {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown"
 }
 
 // metric reads a counter without labels from a Forebay's /metrics.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,12 +9,13 @@ import (
 
 	"forebay/bench/chart"
 	"forebay/bench/figure"
+	"forebay/bench/page"
 )
 
-// The lines of README.md between which the report stands.
+// The report's name in README.md, and what writes it.
 const (
-	begin = "<!-- bench:begin (make bench writes what follows) -->\n"
-	end   = "<!-- bench:end -->\n"
+	reportName = "bench"
+	reportBy   = "make bench"
 )
 
 // report is what was measured, in Markdown.
@@ -80,37 +79,15 @@ func (b *bench) chart(title, x, y string, in func(row) bool, place func(row) str
 	return c
 }
 
-// publish writes the report into README.md of a folder, between the markers, and the charts beside it.
+// publish writes the report into README.md of a folder, between its lines, and the charts beside it.
 func publish(dir, report string, charts map[string]chart.Chart) error {
-	path := filepath.Join(dir, "README.md")
-	page, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		page, err = []byte(begin+end), os.MkdirAll(dir, 0o755)
-	}
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	page, err = splice(page, report)
-	if err != nil {
-		return fmt.Errorf("write report: %s: %w", path, err)
+	if err := page.Write(dir, reportName, reportBy, report); err != nil {
+		return fmt.Errorf("publish: %w", err)
 	}
 	for name, c := range charts {
 		if err := os.WriteFile(filepath.Join(dir, name+".svg"), c.SVG(), 0o644); err != nil {
-			return fmt.Errorf("write report: %w", err)
+			return fmt.Errorf("write chart: %w", err)
 		}
 	}
-	if err := os.WriteFile(path, page, 0o644); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
 	return nil
-}
-
-// splice puts the report between the markers of a page.
-func splice(page []byte, report string) ([]byte, error) {
-	before, rest, found := bytes.Cut(page, []byte(begin))
-	_, after, closed := bytes.Cut(rest, []byte(end))
-	if !found || !closed {
-		return nil, errors.New("it lacks the lines between which the report stands")
-	}
-	return slices.Concat(before, []byte(begin+"\n"+report+"\n"+end), after), nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"forebay/bench/page"
 	"forebay/internal/testkit"
 )
 
@@ -31,19 +32,19 @@ func TestRun(t *testing.T) {
 		forebay: build(t), out: t.TempDir(), rounds: 2, duration: 20 * time.Millisecond, idle: []int{20},
 		only: regexp.MustCompile("^(SET|GET) of 100 bytes, P=1$"),
 	}
-	if err := os.WriteFile(filepath.Join(o.out, "README.md"), []byte("# Kept\n"+begin+end), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(o.out, "README.md"), []byte("# Kept\n"+page.Begin(reportName, reportBy)+page.End(reportName)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out, progress bytes.Buffer
 	if err := run(t.Context(), o, &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}
-	page, err := os.ReadFile(filepath.Join(o.out, "README.md"))
-	if err != nil || !strings.HasPrefix(string(page), "# Kept\n") {
-		t.Fatalf("%v in\n%s", err, page)
+	text, err := os.ReadFile(filepath.Join(o.out, "README.md"))
+	if err != nil || !strings.HasPrefix(string(text), "# Kept\n") {
+		t.Fatalf("%v in\n%s", err, text)
 	}
 	for _, title := range []string{"Against the targets", "Commands a second", "How long a command takes", "CPU and memory", "redis-benchmark"} {
-		_, section, _ := strings.Cut(string(page), "### "+title+"\n")
+		_, section, _ := strings.Cut(string(text), "### "+title+"\n")
 		section, _, _ = strings.Cut(section, "###")
 		for _, command := range []string{"| SET | 100 | 1 |", "| GET | 100 | 1 |"} {
 			if l := lineWith(t, section, command); strings.Count(l, "–") > 20 {
@@ -51,7 +52,7 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
-	lineWith(t, string(page), "Not measured: no Kafka was given")
+	lineWith(t, string(text), "Not measured: no Kafka was given")
 	if !strings.Contains(progress.String(), "round 2 of 2, row 2 of 2: GET of 100 bytes, P=1") {
 		t.Errorf("progress:\n%s", &progress)
 	}

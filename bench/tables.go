@@ -47,22 +47,10 @@ func (b *bench) goalsTable() string {
 	t := newTable("", "bytes", "P", "of", "to", "ratio", "wanted", "")
 	for _, g := range goals() {
 		if s := b.series.ratio(g.row, g.of, g.to); s != (figure.Spread{}) {
-			t.row(append(g.names(), g.of, g.to, s.Ratio(), fmt.Sprintf("≥ %.2f", g.want), verdict(s, g.want))...)
+			t.row(append(g.names(), g.of, g.to, s.Ratio(), fmt.Sprintf("≥ %.2f", g.want), s.Verdict(g.want))...)
 		}
 	}
 	return t.b.String()
-}
-
-// verdict tells whether a goal is reached. Where it lies between the least and the most, the rounds do not agree.
-func verdict(s figure.Spread, want float64) string {
-	met := "missed"
-	if s.Median >= want {
-		met = "met"
-	}
-	if s.Least < want && want <= s.Most {
-		met += ", within the spread"
-	}
-	return met
 }
 
 // ratesTable shows rates and ratios.

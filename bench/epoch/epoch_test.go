@@ -53,3 +53,24 @@ func TestAsk(t *testing.T) {
 		t.Error("an absent key is no error")
 	}
 }
+
+func TestReport(t *testing.T) {
+	s := &stack{options: options{rounds: 2, samples: 60_000, bytes: 3136}, figures: map[string][]float64{
+		forebayEpoch: {40_000, 60_000}, bestEpoch: {10_000, 10_000}, asideEpoch: {1000, 4000},
+		forebayPartition: {30_000, 20_000}, driverPartition: {50_000, 50_000},
+		"get p50": {600, 900}, "select p50": {400, 450},
+	}}
+	report := s.report("the machine")
+	for _, want := range []string{
+		"the machine Rounds: 2.\n",
+		"| " + forebayEpoch + " | " + asideEpoch + " | **27.50** (15.00–40.00) | ≥ 20.00 | met, within the spread |\n",
+		"| " + forebayEpoch + " | " + bestEpoch + " | **5.00** (4.00–6.00) | ≥ 3.00 | met |\n",
+		"| " + forebayPartition + " | " + driverPartition + " | **0.50** (0.40–0.60) | ≥ 0.80 | missed |\n",
+		"60,000 samples of 3,136 bytes",
+		"| ratio | **1.75** (1.50–2.00) | – |\n",
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("no %q in\n%s", want, report)
+		}
+	}
+}

@@ -3,7 +3,7 @@
 // other, each with an empty Redis; Forebay is started anew for each.
 //
 // It also measures one cold GET beside a plain SELECT, on a route that does not read ahead, and a whole partition through Forebay
-// beside the driver reading it and nothing else.
+// beside the driver reading it and nothing else. The tables go to bench/README.md (-out).
 //
 // It leaves its keyspace in the Cassandra, and a virtual environment with redis and cassandra-driver in -venv.
 package main
@@ -30,7 +30,7 @@ var script []byte
 
 // options say what to measure and with what.
 type options struct {
-	forebay, cassandra, keyspace, venv string
+	forebay, cassandra, keyspace, venv, out string
 
 	rounds, samples, bytes, aside, singles int
 }
@@ -64,6 +64,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	fs.StringVar(&o.cassandra, "cassandra", os.Getenv("TEST_CASSANDRA_ADDR"), "host:port of a Cassandra; needed")
 	fs.StringVar(&o.keyspace, "keyspace", "forebay_epoch", "keyspace of the samples, which stays")
 	fs.StringVar(&o.venv, "venv", "bin/epoch-venv", "virtual environment, made if it is not there")
+	fs.StringVar(&o.out, "out", "bench", "folder whose README.md gets the report")
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds")
 	fs.IntVar(&o.samples, "samples", 60_000, "samples of an epoch")
 	fs.IntVar(&o.bytes, "bytes", 3136, "bytes of a sample")

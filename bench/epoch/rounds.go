@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"forebay/backend"
-	"forebay/backend/cassandra"
-	"forebay/bench/figure"
+	"forebay/bench/page"
 	"forebay/internal/child"
 )
 
@@ -66,8 +63,12 @@ func run(ctx context.Context, o options, stdout, progress io.Writer) (err error)
 			return err
 		}
 	}
-	s.report(stdout)
-	return nil
+	report := s.report(page.Machine(ctx, time.Now()) + " " + page.Say(ctx, o.forebay, "version") + ".")
+	if err := page.Write(o.out, reportName, reportBy, report); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	_, err = fmt.Fprintf(stdout, "%s\nwritten to %s/README.md\n", report, o.out)
+	return err
 }
 
 // store writes random samples to a file and has forebay load store them.
@@ -129,7 +130,7 @@ func (s *stack) round(ctx context.Context, round int, progress io.Writer) error 
 		s.add(mode+" p50", median)
 		s.add(mode+" p99", most)
 	}
-	return s.partition(ctx, round)
+	return s.partitions(ctx, round)
 }
 
 func (s *stack) add(name string, figure float64) { s.figures[name] = append(s.figures[name], figure) }
@@ -182,73 +183,6 @@ routes:
     value: data
     read_ahead: %s
 `, s.ports["forebay"], s.ports["http"], s.ports["redis"], s.cassandra, s.keyspace, readAhead)
-}
-
-// partition measures whole partitions, all that there are: read by the driver and nothing else, and asked for by one MGET each.
-func (s *stack) partition(ctx context.Context, round int) error {
-	src, err := cassandra.Open(ctx, cassandra.Options{Hosts: []string{s.cassandra}, Keyspace: s.keyspace})
-	if err != nil {
-		return fmt.Errorf("open cassandra: %w", err)
-	}
-	defer src.Close()
-	table, err := src.Table(ctx, "samples")
-	if err != nil {
-		return fmt.Errorf("describe samples: %w", err)
-	}
-	q := &backend.Select{Table: table, Columns: []string{"data", "idx"}, Where: []string{"dataset", "split", "shard"}}
-	whole := int64(min(s.samples/partitionRows, 20))
-	rows := 0
-	begun := time.Now()
-	for shard := range whole {
-		err := src.Load(ctx, q, []any{"epoch", "train", shard}, nil, func(int, backend.Row) error { rows++; return nil })
-		if err != nil {
-			return fmt.Errorf("read partition %d: %w", shard, err)
-		}
-	}
-	s.add(driverPartition, float64(rows)/time.Since(begun).Seconds())
-	_, err = s.cold(ctx, "forebay", "partition", func(port int) ([]byte, error) {
-		begun := time.Now()
-		for shard := range whole {
-			keys := []string{"MGET"}
-			for i := range int64(partitionRows) {
-				keys = append(keys, fmt.Sprintf("epoch:train:%d", shard*partitionRows+i))
-			}
-			if err := ask(ctx, port, keys...); err != nil {
-				return nil, err
-			}
-		}
-		s.add(forebayPartition, float64(whole*partitionRows)/time.Since(begun).Seconds())
-		return nil, nil
-	})
-	return err
-}
-
-// The names of what is measured.
-const (
-	forebayEpoch     = "Forebay, `read_ahead: partition`"
-	bestEpoch        = "cache-aside: MGET, concurrent SELECTs, SETEX in a pipeline"
-	asideEpoch       = "cache-aside, one by one: GET, SELECT, SETEX"
-	driverPartition  = "the driver alone"
-	forebayPartition = "one MGET of 1,024 cold keys through Forebay"
-)
-
-// report prints the tables.
-func (s *stack) report(w io.Writer) {
-	of := func(name string) string { return figure.Of(s.figures[name]).String() }
-	ratio := func(of, to string) string { return figure.Of(figure.Ratios(s.figures[of], s.figures[to])).Ratio() }
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "\nA cold epoch of %s samples of %s bytes, shuffled, by two processes in minibatches of 64; %d rounds.\n\n| | samples/s | Forebay to it |\n| --- | --- | --- |\n",
-		figure.Amount(float64(s.samples)), figure.Amount(float64(s.bytes)), s.rounds)
-	for _, name := range []string{forebayEpoch, bestEpoch, asideEpoch} {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, of(name), ratio(forebayEpoch, name))
-	}
-	fmt.Fprintf(&b, "\nWhole partitions of 1,024, cold.\n\n| | rows/s | Forebay to it |\n| --- | --- | --- |\n")
-	for _, name := range []string{forebayPartition, driverPartition} {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, of(name), ratio(forebayPartition, name))
-	}
-	fmt.Fprintf(&b, "\nOne cold read at a time, from Python, in µs.\n\n| | p50 | p99 |\n| --- | --- | --- |\n| GET through Forebay | %s | %s |\n| SELECT | %s | %s |\n| ratio | %s | %s |\n",
-		of("get p50"), of("get p99"), of("select p50"), of("select p99"), ratio("get p50", "select p50"), ratio("get p99", "select p99"))
-	_, _ = w.Write(b.Bytes())
 }
 
 // answers tells whether a server answers.

@@ -44,6 +44,18 @@ func (s Spread) Ratio() string {
 	return fmt.Sprintf("**%.2f** (%.2f–%.2f)", s.Median, s.Least, s.Most)
 }
 
+// Verdict tells whether what was wanted, at least, is reached. Where it lies between the least and the most, the rounds do not agree.
+func (s Spread) Verdict(want float64) string {
+	met := "missed"
+	if s.Median >= want {
+		met = "met"
+	}
+	if s.Least < want && want <= s.Most {
+		met += ", within the spread"
+	}
+	return met
+}
+
 // String writes a spread of amounts; "–" for none.
 func (s Spread) String() string {
 	if s == (Spread{}) {

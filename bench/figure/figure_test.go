@@ -53,3 +53,16 @@ func TestAmount(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestVerdict(t *testing.T) {
+	for want, s := range map[string]figure.Spread{
+		"met":                       {Median: 1.2, Least: 1, Most: 3},
+		"met, within the spread":    {Median: 1.2, Least: 0.9, Most: 3},
+		"missed":                    {Median: 0.8, Least: 0.7, Most: 0.9},
+		"missed, within the spread": {Median: 0.8, Least: 0.7, Most: 1},
+	} {
+		if got := s.Verdict(1); got != want {
+			t.Errorf("%v: %s, want %s", s, got, want)
+		}
+	}
+}

@@ -69,7 +69,7 @@ func Clients() map[string][]string {
 	return map[string][]string{
 		"github.com/tidwall/redcon":                   {"proxy/...", "backend/redis/wire", "bench/load"},
 		"github.com/redis/go-redis/v9":                {"backend/redis", "backend/redis/storetest", "internal/testkit/...", "internal/compat"},
-		"github.com/apache/cassandra-gocql-driver/v2": {"backend/cassandra", "internal/testkit/..."},
+		"github.com/apache/cassandra-gocql-driver/v2": {"backend/cassandra", "internal/testkit/...", "bench/epoch"}, // bench/epoch: what Forebay is measured against
 		"github.com/segmentio/kafka-go":               {"backend/kafka", "internal/testkit/..."},
 		"github.com/prometheus/client_golang":         {"internal/metric", "internal/web", "cmd/..."}, // counts, serves, makes the registry
 		"github.com/alicebob/miniredis/v2":            {"backend/embedded"},
