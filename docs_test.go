@@ -83,6 +83,7 @@ func TestMetrics(t *testing.T) {
 	}
 	err = m.RegisterGauges(metric.Gauges{
 		RedisMemory:      func() (int64, int64, bool) { return 0, 0, true },
+		NearBytes:        func() int64 { return 0 },
 		ConnectedClients: func() int64 { return 0 },
 		Loads:            func() metric.Loads { return metric.Loads{Refusals: map[string]int64{"full": 1}} },
 		Backends:         []metric.Backend{{Name: "redis", Up: func() bool { return true }}},

@@ -87,20 +87,21 @@ const followEvery = time.Second
 func (n *node) follow(ctx context.Context) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	var coalesced, fleet, lost int64
+	coalesced := [...]func() int64{
+		metric.Process: n.engine.Coalesced, metric.Fleet: n.engine.CoalescedFleet, metric.Query: n.engine.CoalescedQuery,
+	}
+	var counted [len(coalesced)]int64
+	var lost int64
 	for i := 0; ; i++ {
 		if i%5 == 0 {
 			n.askBackends(ctx)
 		} else if n.gate != nil {
 			n.askMemory(ctx)
 		}
-		if now := n.engine.Coalesced(); now > coalesced {
-			n.metrics.Coalesced(metric.Process, int(now-coalesced))
-			coalesced = now
-		}
-		if now := n.engine.CoalescedFleet(); now > fleet {
-			n.metrics.Coalesced(metric.Fleet, int(now-fleet))
-			fleet = now
+		for scope, count := range coalesced {
+			now := count()
+			n.metrics.Coalesced(metric.Scope(scope), int(now-counted[scope]))
+			counted[scope] = now
 		}
 		if now := n.lostInSinks(); now > lost {
 			n.metrics.Lost(int(now - lost))

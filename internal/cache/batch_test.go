@@ -114,6 +114,10 @@ func TestBatchesShareFlights(t *testing.T) {
 		if asked != 6 || f.engine.Coalesced() != 2 {
 			t.Errorf("%d rows asked for and %d reads coalesced, want 6 and 2", asked, f.engine.Coalesced())
 		}
+		// 0 to 3 are one query, and so are 4 and 5.
+		if n := f.engine.CoalescedQuery(); n != 4 {
+			t.Errorf("%d rows went with another key's query, want 4", n)
+		}
 	})
 }
 

@@ -59,6 +59,7 @@ type Engine struct {
 
 	coalesced atomic.Int64
 	fleet     atomic.Int64
+	together  atomic.Int64
 	databases []int // that have routes
 
 	ctx    context.Context //nolint:containedctx // the life of the flights, which outlive their requests

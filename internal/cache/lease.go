@@ -321,3 +321,6 @@ func (e *Engine) giveUp(l *load) {
 
 // CoalescedFleet is how many keys were waited for that another process loaded.
 func (e *Engine) CoalescedFleet() int64 { return e.fleet.Load() }
+
+// CoalescedQuery is how many keys' rows were asked for in the query of another key. What is read ahead is not among them: nobody asked for it.
+func (e *Engine) CoalescedQuery() int64 { return e.together.Load() }

@@ -111,6 +111,7 @@ func (e *Engine) runOnce(ctx context.Context, b *batch) {
 		b.fail(err) // as above
 		return
 	}
+	e.together.Add(int64(len(b.loads) - 1))
 	ev := event.Event{Kind: event.Load, Route: b.route, Rows: rows, Bytes: bytes, Duration: time.Since(start)}
 	if err != nil {
 		if e.ctx.Err() != nil {

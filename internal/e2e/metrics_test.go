@@ -27,6 +27,7 @@ forebay_loads_total{result="loaded",route="digits"} 3
 forebay_loads_total{result="absent",route="digits"} 1
 forebay_load_duration_seconds_count{route="digits"} 4
 forebay_fills_total{result="stored",route="digits"} 4
+forebay_coalesced_total{scope="query"} 1
 forebay_requests_total{cmd="mget"} 2
 forebay_requests_total{cmd="get"} 2
 forebay_requests_total{cmd="set"} 1

@@ -10,7 +10,7 @@ import (
 var (
 	resultLabels = [results]string{"hit", "loaded", "absent", "error", "unrouted", "stale"}
 	loadLabels   = [loadResults]string{"loaded", "absent", "error"}
-	fillLabels   = [fillResults]string{"stored", "refused", "error"}
+	fillLabels   = [fillResults]string{"stored", "error"}
 )
 
 // originLabel is never empty: to Prometheus an empty label is none.
@@ -77,7 +77,7 @@ func newRouteCollector(m *Metrics) *collector {
 	loadTime := prometheus.NewDesc("forebay_load_duration_seconds",
 		"Time of a query to the source, by route, failed ones included.", []string{"route"}, nil)
 	fills := prometheus.NewDesc("forebay_fills_total",
-		"Loaded values offered to Redis, by route and result; refused: a newer value or write was there, or no room.",
+		"Loaded values offered to Redis, by route and result.",
 		[]string{"route", "result"}, nil)
 	evictions := prometheus.NewDesc("forebay_evictions_total",
 		"Keys that left the cache, by reason.", []string{"reason"}, nil)
@@ -146,7 +146,7 @@ func newEventCollector(m *Metrics) *collector {
 	lost := prometheus.NewDesc("forebay_events_lost_total",
 		"Events that reach no consumer: dropped for want of room, or missed upstream as its counters show.", nil, nil)
 	coalesced := prometheus.NewDesc("forebay_coalesced_total",
-		"Reads that joined a load already under way: in this process, in the fleet, or in another key's query.",
+		"Keys that needed no query of their own: they joined a load of the process, or of another process, or went with another key's query.",
 		[]string{"scope"}, nil)
 	return &collector{
 		descs: []*prometheus.Desc{events, lost, coalesced},

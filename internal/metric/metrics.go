@@ -91,7 +91,7 @@ type Scope uint8
 const (
 	Process Scope = iota // "process": a flight of the same key in this process
 	Fleet                // "fleet": a lease held by another process
-	Query                // "query": another key's query to the same partition
+	Query                // "query": another key's query of the same partition
 	scopes               // one past the last
 )
 
@@ -121,14 +121,6 @@ func (m *Metrics) Coalesced(s Scope, n int) {
 func (m *Metrics) Lost(n int) {
 	if n > 0 {
 		m.lost.Add(uint64(n))
-	}
-}
-
-// Refused counts n fills that were not stored because another value or a newer write was there first, or admission
-// said no. A fill that was stored or that failed is an event.
-func (m *Metrics) Refused(routeName string, n int) {
-	if n > 0 {
-		m.routes[m.index[routeName]].fills[fillRefused].Add(uint64(n))
 	}
 }
 

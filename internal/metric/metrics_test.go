@@ -189,12 +189,10 @@ func TestDirectCounts(t *testing.T) {
 	m.Coalesced(metric.Fleet, -1)
 	m.Coalesced(99, 1)
 	m.Lost(5)
-	m.Refused("mnist", 2)
 	equal(t, scrape(t, reg), map[string]float64{
 		"forebay_coalesced_total{scope=process}":                          3,
 		"forebay_coalesced_total{scope=query}":                            63,
 		"forebay_events_lost_total{}":                                     5,
-		"forebay_fills_total{result=refused,route=mnist}":                 2,
 		"forebay_build_info{goversion=go1.26,revision=abc,version=1.2.3}": 1,
 	})
 }

@@ -29,7 +29,6 @@ const (
 
 const (
 	fillStored = iota
-	fillRefused
 	fillError
 	fillResults
 )
