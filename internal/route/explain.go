@@ -36,6 +36,9 @@ func (t *Table) Explain(db int, key []byte) (string, error) {
 	}
 	r.explainAges(&b)
 	b.WriteByte('\n')
+	if r.AbsentTTL > 0 {
+		fmt.Fprintf(&b, "absent remembered for %v\n", r.AbsentTTL)
+	}
 	return b.String(), nil
 }
 
@@ -91,10 +94,16 @@ func (r *Route) explainQuery(b *strings.Builder, l Lookup, m *Match, key []byte)
 	case l.Select.In != "":
 		fmt.Fprintf(b, "note   misses that differ only in %s are loaded together\n", l.Select.In)
 	}
+	if n := r.spec.ReadAhead; n > 0 {
+		fmt.Fprintf(b, "note   a miss loads the rest of its partition too, up to %d bytes\n", n)
+	}
 }
 
 // explainAges writes what becomes of values around the end of their TTL.
 func (r *Route) explainAges(b *strings.Builder) {
+	if r.spec.Sliding {
+		b.WriteString("; extended by reads")
+	}
 	if d := r.spec.RefreshAhead; d > 0 {
 		fmt.Fprintf(b, "; refreshed %v ahead", d)
 	}

@@ -47,6 +47,16 @@ func TestExplainShowsAges(t *testing.T) {
 	}
 }
 
+func TestExplainShowsWhatElseARouteDoes(t *testing.T) {
+	s := samplesSpec()
+	s.Sliding, s.AbsentTTL, s.ReadAhead = true, 5*time.Second, 8<<20
+	got, err := compile(t, s).Explain(0, []byte("mnist:train:-5"))
+	want := "note   a miss loads the rest of its partition too, up to 8388608 bytes\nttl    1h0m0s; extended by reads\nabsent remembered for 5s\n"
+	if err != nil || !strings.HasSuffix(got, want) {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 func TestExplainSaysThatNoRowCanHaveTheKey(t *testing.T) {
 	table := compile(t, samplesSpec())
 	bound(t, table)
