@@ -116,8 +116,11 @@ func (n *node) routeInfos() []web.RouteInfo {
 
 // query is the route's query with its expressions in place of values, for people.
 func query(s *route.Spec) string {
-	if s.CQL != "" {
+	switch {
+	case s.CQL != "":
 		return strings.Join(strings.Fields(s.CQL), " ")
+	case s.Object != nil:
+		return ""
 	}
 	where := make([]string, len(s.Where))
 	for i, b := range s.Where {
@@ -127,7 +130,10 @@ func query(s *route.Spec) string {
 }
 
 func columns(s *route.Spec) []string {
-	if s.Encode == nil {
+	switch {
+	case s.Hash != nil:
+		return s.Hash
+	case s.Encode == nil:
 		return []string{s.Value}
 	}
 	var names []string
@@ -141,6 +147,10 @@ func valueText(s *route.Spec) string {
 	switch {
 	case s.Encode != nil:
 		return s.Encode.Format
+	case s.Hash != nil:
+		return "hash"
+	case s.Object != nil:
+		return "object " + s.Object.Dataset + "/" + s.Object.Name
 	case s.Value == "":
 		return "column"
 	default:

@@ -80,8 +80,8 @@ type RouteInfo struct {
 	Key   string `json:"key"` // the pattern
 	DB    int    `json:"db"`
 	Table string `json:"table,omitempty"`
-	Query string `json:"query,omitempty"` // as it is sent to the source
-	Value string `json:"value"`           // what a key gives: "column data", "pickle", "npy"
+	Query string `json:"query,omitempty"` // as it is sent to the source; none of objects, which take several
+	Value string `json:"value"`           // what a key gives: "column data", "pickle", "npy", "hash", "object mnist/train-images"
 	TTL   string `json:"ttl"`
 }
 
