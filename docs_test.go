@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"forebay/config"
+	"forebay/internal/event"
 	"forebay/internal/metric"
 	"forebay/internal/route"
 )
@@ -82,8 +83,8 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = m.RegisterGauges(metric.Gauges{
-		RedisMemory:      func() (int64, int64, bool) { return 0, 0, true },
 		NearBytes:        func() int64 { return 0 },
+		RedisMemory:      func() (int64, int64, bool) { return 0, 0, true },
 		ConnectedClients: func() int64 { return 0 },
 		Loads:            func() metric.Loads { return metric.Loads{Refusals: map[string]int64{"full": 1}} },
 		Backends:         []metric.Backend{{Name: "redis", Up: func() bool { return true }}},
@@ -109,6 +110,18 @@ func TestMetrics(t *testing.T) {
 	}
 	missing(t, "README.md names metrics that do not exist", named, have)
 	missing(t, "README.md lacks metrics", have, named)
+}
+
+// TestEvents holds README to the kinds of events.
+func TestEvents(t *testing.T) {
+	text := read(t, "README.md")
+	_, table, _ := strings.Cut(text, "| kind | what happened |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, k := range event.Kinds() {
+		if !strings.Contains(table, "`"+k.String()+"`") {
+			t.Errorf("README.md's table of events lacks %s", k)
+		}
+	}
 }
 
 // TestSubcommands holds README to the command line: it names every subcommand, and no others.
