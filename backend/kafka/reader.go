@@ -108,10 +108,25 @@ func (r *Reader) Healthy() error {
 	defer r.mu.Unlock()
 	for partition, err := range r.errs {
 		if err != nil {
-			return fmt.Errorf("read topic %s, partition %d: %w", r.opt.Topic, partition, err)
+			return readError(r.opt.Topic, partition, err)
 		}
 	}
 	return nil
+}
+
+// whole stands for all partitions of a topic: they cannot be listed.
+const whole = -1
+
+// readError is what an operator is told of a partition, or topic, that is not read.
+func readError(topic string, partition int, err error) error {
+	switch {
+	case partition != whole:
+		return fmt.Errorf("read topic %s, partition %d: %w", topic, partition, err)
+	case errors.Is(err, kafka.UnknownTopicOrPartition):
+		return fmt.Errorf("read topic %s: there is none of this name; create it, Forebay does not", topic)
+	default:
+		return fmt.Errorf("read topic %s: %w", topic, err)
+	}
 }
 
 // note remembers how a partition does, and logs what is new.
@@ -121,7 +136,7 @@ func (r *Reader) note(partition int, err error) {
 	r.errs[partition] = err
 	r.mu.Unlock()
 	if err != nil && (was == nil || was.Error() != err.Error()) {
-		r.log.Warn("kafka topic is not read", "topic", r.opt.Topic, "partition", partition, "error", err)
+		r.log.Warn("kafka topic is not read", "error", readError(r.opt.Topic, partition, err))
 	}
 }
 
@@ -133,7 +148,7 @@ func (r *Reader) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.note(-1, err)
+		r.note(whole, err)
 		for _, p := range list {
 			if known[p] {
 				continue
