@@ -68,6 +68,15 @@ func (c *Check) report(ctx context.Context) report {
 	return r
 }
 
+// line is the report as JSON. Nothing is escaped for HTML, which it is not: errors of connections have arrows.
+func (r report) line() string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(r) // strings, booleans and a number always encode
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
 // oneLine makes an error's text fit for a line of a report.
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
@@ -114,11 +123,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 		case status == "ok":
 			status = "degraded"
 		}
-		line, err := json.Marshal(rep)
-		if err != nil { // strings, booleans and a number always encode
-			continue
-		}
-		lines = append(lines, "  "+string(line))
+		lines = append(lines, "  "+rep.line())
 	}
 	if s.draining.Load() {
 		status, code = "draining", http.StatusServiceUnavailable

@@ -18,6 +18,13 @@ func check(name string, required bool, err error) web.Check {
 	return web.Check{Name: name, Required: required, Probe: func(context.Context) error { return err }}
 }
 
+func TestHealthIsReadable(t *testing.T) {
+	o := web.Options{Checks: []web.Check{check("redis", false, errors.New("read tcp 127.0.0.1:1->127.0.0.1:2: i/o timeout"))}}
+	if w := recorded(t, o, loopback, http.MethodGet, "/healthz"); !strings.Contains(w.Body.String(), `"read tcp 127.0.0.1:1->127.0.0.1:2: i/o timeout"`) {
+		t.Errorf("%s", w.Body)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	down := errors.New("dial tcp:\nconnection refused")
 	tests := map[string]struct {
