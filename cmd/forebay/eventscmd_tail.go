@@ -17,7 +17,7 @@ type eventsTailCmd struct {
 	Follow  bool     `short:"f" help:"Go on with what comes, until interrupted."`
 	New     bool     `help:"Leave out what is there already; with --follow."`
 	Limit   int      `short:"n" placeholder:"N" help:"End after so many events. 0 is no limit."`
-	Kind    []string `placeholder:"KIND,…" help:"Only these kinds: hit, miss, load, fill, evict, invalid, error, gap, session, log, checkpoint, end."`
+	Kind    []string `placeholder:"KIND" help:"Only these kinds: hit, miss, load, fill, evict, invalid, error, gap, session, log, checkpoint, end."`
 	Route   string   `placeholder:"NAME" help:"Only this route's."`
 	Session string   `placeholder:"NAME" help:"Only this session's."`
 	Prefix  string   `placeholder:"TEXT" help:"Only of keys that begin so."`

@@ -16,7 +16,7 @@ import (
 // eventsVerifyCmd proves by the numbers of events that all are there (the rules are in the package comment of event).
 type eventsVerifyCmd struct {
 	eventSource
-	Allow []string `enum:"gaps,trimmed,open" placeholder:"WHAT,…" help:"What is no failure: gaps (events that Forebay itself says were lost), trimmed (the beginning of a stream is no longer held), open (a stream that a later one of the same Forebay follows has no end)."`
+	Allow []string `enum:"gaps,trimmed,open" placeholder:"WHAT" help:"What is no failure: gaps (events that Forebay itself says were lost), trimmed (the beginning of a stream is no longer held), open (a stream that a later one of the same Forebay follows has no end)."`
 	Ended bool     `help:"Every stream must have ended: Forebays that serve still, or were killed, are a failure."`
 	JSON  bool     `name:"json" help:"Print the verdict as JSON."`
 }

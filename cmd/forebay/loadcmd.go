@@ -21,13 +21,13 @@ type loadCmd struct {
 	Images      string   `placeholder:"NAME" help:"Array of the samples in an NPZ. Else x, images or data, or the only array of several dimensions."`
 	Labels      string   `placeholder:"NAME" help:"Array of the labels in an NPZ. Else y, labels or target, if there is one."`
 	LabelsFile  string   `type:"path" placeholder:"FILE" help:"NPY or IDX file of the labels of all files together."`
-	LabelNames  []string `placeholder:"NAME,…" help:"Names of the labels 0, 1, … of a folder. Else those of its sub-folders, sorted."`
-	Replication string   `default:"1" placeholder:"N" help:"Copies of the data, if the keyspace is to be made: a number for each data centre, or dc1=3,dc2=2."`
+	LabelNames  []string `placeholder:"NAME" help:"Names of the labels 0, 1, … of a folder. Else those of its sub-folders, sorted."`
+	Replication string   `default:"1" placeholder:"N" help:"Copies of the data, if the keyspace is to be made: a number for each data centre, or dc1=3,dc2=2. Default: 1."`
 
 	Object     bool          `help:"Store the bytes of the first file as an object, in chunks: beside the samples if there is a --split, else instead of them."`
 	Name       string        `placeholder:"NAME" help:"The object's name."`
 	Raw        bool          `help:"The object is the bytes of the file's array in C order, without its header; else the file's own bytes."`
-	ChunkBytes byteSize      `default:"256KiB" placeholder:"SIZE" help:"Size of an object's chunks, 4KiB to 1MiB."`
+	ChunkBytes byteSize      `default:"256KiB" placeholder:"SIZE" help:"Size of an object's chunks, 4KiB to 1MiB. Default: 256KiB."`
 	Grace      time.Duration `default:"10m" help:"How long the chunks of a replaced object stay for those who read it. The next load of the object or --sweep removes them."`
 	Sweep      bool          `help:"Remove the chunks of replaced and given up objects whose grace is over; of all objects, or of --dataset and --name."`
 

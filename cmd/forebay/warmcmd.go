@@ -15,9 +15,9 @@ type warmCmd struct {
 	Keys      []string      `arg:"" optional:"" name:"key" help:"Keys to load."`
 	Pattern   []pattern     `sep:"none" placeholder:"KEYS" help:"Keys that differ in numbers, as mnist:train:{0..59999}. May be given several times."`
 	File      string        `type:"path" placeholder:"FILE" help:"File of keys, one a line."`
-	Parallel  int           `default:"4" placeholder:"N" help:"Commands at once, each of up to 256 keys. 1 to 64."`
+	Parallel  int           `default:"4" placeholder:"N" help:"Commands at once, each of up to 256 keys. 1 to 64. Default: 4."`
 	Patience  time.Duration `default:"30s" help:"How long to try again while forebay, Redis or the source does not answer."`
-	MaxFailed int           `default:"100" placeholder:"N" help:"Stop after so many keys that could not be loaded."`
+	MaxFailed int           `default:"100" placeholder:"N" help:"Stop after so many keys that could not be loaded. Default: 100."`
 	Verify    bool          `default:"true" negatable:"" help:"Count afterwards what Redis holds."`
 }
 
@@ -60,7 +60,7 @@ func (cmd warmCmd) Run(c *console) error {
 		wrong = append(wrong, fmt.Sprintf("%s could not be loaded", count(w.failed, "key")))
 	}
 	if w.unrouted > 0 {
-		wrong = append(wrong, fmt.Sprintf("%s no route that loads them (see forebay route KEY)", have(w.unrouted)))
+		wrong = append(wrong, fmt.Sprintf("%s no route (see forebay route KEY)", have(w.unrouted)))
 	}
 	if len(wrong) > 0 {
 		return errors.New("not complete: " + strings.Join(wrong, "; "))

@@ -125,7 +125,7 @@ func TestWarm(t *testing.T) {
 			"without a route",
 			[]string{"digits:test:0", "nothing", "none:1"},
 			failed,
-			[]string{"3 keys: 0 loaded, 1 present already, 0 absent in the source, 2 without a route, 0 failed; ", "not complete: 2 keys have no route that loads them"},
+			[]string{"3 keys: 0 loaded, 1 present already, 0 absent in the source, 2 without a route, 0 failed; ", "not complete: 2 keys have no route (see"},
 		},
 		{"in another database", []string{"--db", "3", "digits:test:0"}, failed, []string{"not complete: 1 key has no route"}},
 		{"a user who may not", []string{"--user", "reader", "--password-file", file, "digits:test:0"}, failed, []string{"WRONGPASS", "1 of 1 key were not tried"}},
