@@ -165,7 +165,7 @@ function what(e) {
   parts.push(...[e.result, e.reason].filter(Boolean));
   if (e.origin) parts.push(e.kind === "hit" ? "from " + e.origin : "asked " + e.origin);
   if (e.rows !== undefined) parts.push(e.rows === 1 ? "1 row" : `${number(e.rows)} rows`);
-  if (e.count !== undefined) parts.push(e.kind === "gap" ? `${number(e.count)} events not shown` : `${number(e.count)} reads`);
+  if (e.count !== undefined) parts.push(number(e.count) + ({gap: " events not shown", session: " keys given back"}[e.kind] ?? " reads"));
   parts.push(...[e.by && "by " + e.by, e.error, e.text].filter(Boolean));
   return parts.join(", ");
 }
