@@ -138,4 +138,7 @@ func (v *validator) source() {
 	case !hosts && !s.Embedded && !v.covers("source.cassandra.hosts"):
 		v.fail("source.embedded", "false", "want source.cassandra.hosts, or true")
 	}
+	if c := s.Cassandra; c.SpeculateAfter >= c.Timeout && c.SpeculateAfter > 0 && !v.covers("source.cassandra.speculate_after") && !v.covers("source.cassandra.timeout") {
+		v.fail("source.cassandra.speculate_after", formatDuration(c.SpeculateAfter), "want less than source.cassandra.timeout, "+formatDuration(c.Timeout)+": the query has ended by then")
+	}
 }

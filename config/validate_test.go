@@ -124,6 +124,20 @@ func TestValidateWithoutAFile(t *testing.T) {
 	}
 }
 
+// Bounds that depend on another field.
+func TestFieldsThatDoNotFitTogether(t *testing.T) {
+	for text, want := range map[string]string{
+		"loads: {limit: 4, least: 8}":                                                "loads.least: 8: want at most loads.limit, 4",
+		`source: {cassandra: {hosts: ["a:1"], speculate_after: 2s}}`:                 "source.cassandra.speculate_after: 2s: want less than source.cassandra.timeout, 2s",
+		`source: {cassandra: {hosts: ["a:1"], timeout: 1s, speculate_after: 999ms}}`: "",
+	} {
+		_, err := config.Parse("f.yaml", []byte(text), nil, nil)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestSecretsDoNotPrint(t *testing.T) {
 	c := config.Default()
 	c.Redis.Password = "hunter2"
