@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"forebay/backend/redis/wire"
@@ -17,14 +18,15 @@ import (
 // Each question to Redis has StoreBudget: the look before a load, and the fill behind it, whose answer tells whether the value may be handed out. Redis can take
 // more in all only if it answers each, slowly; the request ends with its budget all the same.
 //
-// What a client's own connection made it wait for is none of that: a GET behind a BLPOP has its budget from when Redis came to it, and so has EXEC.
+// What a client's own connection made it wait for is none of that: a GET behind a BLPOP has its budget from when Redis came to it, and so has an EXEC there.
 //
 // A load has at least a tenth of the budget: a read that Redis has kept for all of it (GETDEL, say, which only Redis can do) may be answered at once by a
-// source that is well.
+// source that is well. So may the commands of a pipeline that each need a value in Redis, and have it loaded one after the other, as long as
+// the source is: their budgets began together, with the first (session.loadNeeds).
 
 // arrived is when a slot's budget began, by wire.Now. The lock is held.
 func (s *session) arrived(sl *slot) int64 {
-	if s.own || sl.kind == execReply {
+	if s.own {
 		return wire.Now()
 	}
 	return sl.at
@@ -32,12 +34,17 @@ func (s *session) arrived(sl *slot) int64 {
 
 // loadContext is the context of loads for misses of one batch: the oldest counts.
 func (srv *Server) loadContext(list []miss) (context.Context, context.CancelFunc) {
-	waited := time.Duration(0)
+	oldest := wire.Now()
 	for _, m := range list {
-		waited = max(waited, time.Duration(wire.Now()-m.at))
+		oldest = min(oldest, m.at)
 	}
 	budget := srv.opts.Budget
-	return context.WithTimeout(context.Background(), max(budget-waited, budget/10))
+	return context.WithTimeout(context.Background(), max(srv.left(oldest), budget/10))
+}
+
+// left is what is left of a budget that began then.
+func (srv *Server) left(began int64) time.Duration {
+	return srv.opts.Budget - time.Duration(wire.Now()-began)
 }
 
 // engineRead has the engine read what misses lack, within what is left of their budget.
@@ -45,4 +52,53 @@ func (srv *Server) engineRead(db int, list []miss, wants []cache.Want, mode cach
 	ctx, cancel := srv.loadContext(list)
 	defer cancel()
 	return srv.opts.Engine.Read(ctx, db, wants, mode)
+}
+
+// engineSource has the engine ask the source alone, within the same.
+func (srv *Server) engineSource(db int, list []miss, wants []cache.Want) []cache.Result {
+	ctx, cancel := srv.loadContext(list)
+	defer cancel()
+	return srv.opts.Engine.Source(ctx, db, wants)
+}
+
+// overdue is the loads of one session that end with their budget.
+type overdue struct {
+	began int64 // the budget of the last one
+	times int   // how many of that budget have ended with it
+}
+
+// loadNeeds runs load within what is left of the present command's budget. The lock is held, and is given up meanwhile.
+//
+// What is sent together has one budget, and is loaded one after the other. Behind one that took all of it, another that needs a load is given a tenth
+// of it, and with each that takes that, too, half as much: a pipeline of n of them ends in little more than a budget, whatever the source does, and all of
+// them are done if it is well.
+func (s *session) loadNeeds(load func(ctx context.Context) error) error {
+	began := max(s.now, s.freed)
+	if s.overdue.began != began {
+		s.overdue = overdue{began: began}
+	}
+	budget := s.srv.opts.Budget
+	least := max(budget/10>>min(s.overdue.times, 30), budget/300)
+	ctx, cancel := context.WithTimeout(s.srv.ctx, max(s.srv.left(began), least))
+	defer cancel()
+	s.mu.Unlock()
+	err := load(ctx)
+	s.mu.Lock()
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		s.overdue.times++
+	}
+	return err
+}
+
+// blocked tells that the client waits for a command which may wait for others.
+func (s *session) blocked() bool {
+	if !s.own {
+		return false
+	}
+	for seq := s.fifo.cursor; seq < s.fifo.tail; seq++ {
+		if sl := s.fifo.at(seq); sl.blocks && sl.state == waiting {
+			return true
+		}
+	}
+	return false
 }

@@ -61,3 +61,63 @@ func TestBudgetBehindABlockingCommand(t *testing.T) {
 	c.send(frames("BLPOP list 3.2", "GET t:1"))
 	c.expect("*-1\r\n" + bulk("value-1"))
 }
+
+// Commands that arrive together have their budgets together: those that need a value in Redis do not add theirs up, one behind the other.
+func TestBudgetOfAPipelineThatLoads(t *testing.T) {
+	t.Parallel()
+	for name, commands := range map[string][]string{
+		"parts of values": {"APPEND t:1 x", "APPEND t:2 x", "GETSET t:3 x", "STRLEN t:4", "APPEND t:5 x"},
+		"scripts":         {"EVAL return{KEYS[1]} 1 t:1", "EVAL return{KEYS[1]} 1 t:2", "EVAL return{KEYS[1]} 1 t:3"},
+		"transactions":    {"MULTI", "APPEND t:1 x", "EXEC", "MULTI", "APPEND t:2 x", "EXEC", "MULTI", "APPEND t:3 x", "EXEC"},
+		"watched":         {"WATCH t:1", "WATCH t:2", "MULTI", "APPEND t:3 x", "EXEC"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, options{})
+			never := make(chan struct{})
+			f.source.hold(func([]any) error {
+				<-never
+				return nil
+			})
+			defer close(never)
+			c := dial(t, f.addr)
+			must(t, c.nc.SetDeadline(time.Now().Add(30*time.Second)))
+			began := time.Now()
+			c.send(frames(commands...))
+			for range commands {
+				c.reply()
+			}
+			// Behind the one that takes it all, others may try for a fifth of the budget whether the source is well.
+			if took := time.Since(began); took > inBudget+600*time.Millisecond {
+				t.Errorf("the last of %d replies came after %v", len(commands), took)
+			}
+		})
+	}
+}
+
+// So has a transaction that only reads, however late Redis answers it.
+func TestBudgetOfATransaction(t *testing.T) {
+	t.Parallel()
+	network := testkit.NewFaultProxy(t, "tcp", testkit.Redis(t).Addr)
+	f := start(t, options{upstream: network.Addr})
+	never := make(chan struct{})
+	f.source.hold(func([]any) error {
+		<-never
+		return nil
+	})
+	defer close(never)
+	c := dial(t, f.addr)
+	c.do("+PONG\r\n", "PING")
+	network.Delay(400 * time.Millisecond)
+	began := time.Now()
+	c.send(frames("MULTI", "GET t:1", "GET t:2", "EXEC"))
+	for range 3 {
+		c.reply()
+	}
+	reply := c.reply()
+	if took := time.Since(began); !strings.Contains(reply, "SOURCETIMEOUT ") || took > inBudget || took < 2800*time.Millisecond {
+		t.Errorf("the reply is %q after %v", reply, took)
+	}
+	network.Restore()
+	eventually(t, "redis is up again", f.store.Up)
+}

@@ -187,7 +187,7 @@ func (srv *Server) readBlind(db int, list []miss, blind []bool, mode cache.Mode)
 		}
 		read := func() []cache.Result { return srv.engineRead(db, list, part, mode) }
 		if now {
-			read = func() []cache.Result { return srv.opts.Engine.Source(db, part) }
+			read = func() []cache.Result { return srv.engineSource(db, list, part) }
 		}
 		for i, res := range read() {
 			results[at[i]] = res

@@ -116,15 +116,16 @@ func (s *session) ensure(cmd *command, args [][]byte) bool {
 	s.drain()
 	db, user := s.target.DB, s.target.User
 	all := s.mayReadAll()
-	s.mu.Unlock()
-	may, err := all, error(nil)
-	if !all {
-		may, err = s.srv.permits(user, args)
-	}
-	if may && err == nil {
-		_, err = s.srv.opts.Engine.Ensure(s.srv.ctx, db, wants)
-	}
-	s.mu.Lock()
+	err := s.loadNeeds(func(ctx context.Context) error {
+		may, err := all, error(nil)
+		if !all {
+			may, err = s.srv.permits(user, args)
+		}
+		if may && err == nil {
+			_, err = s.srv.opts.Engine.Ensure(ctx, db, wants)
+		}
+		return err
+	})
 	if err != nil && !s.gone {
 		s.reply([]byte(errorReply(err)))
 	}

@@ -50,6 +50,8 @@ type session struct {
 
 	mu        sync.Mutex
 	now       int64 // when the bytes being dispatched were read, by wire.Now; written by the client's goroutine
+	freed     int64 // when what last blocked the client's goroutine ended
+	overdue   overdue
 	cond      sync.Cond
 	waiters   int // goroutines waiting on cond
 	fifo      fifo

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+
 	"forebay/internal/cache"
 	"forebay/internal/route"
 )
@@ -250,9 +252,7 @@ func (s *session) plan(tx *transaction) bool {
 		return true
 	}
 	s.drain()
-	s.mu.Unlock()
-	err := s.srv.ensureAll(tx.needs)
-	s.mu.Lock()
+	err := s.loadNeeds(func(ctx context.Context) error { return s.srv.ensureAll(ctx, tx.needs) })
 	if err != nil {
 		tx.abort = abortReply(err)
 	}
@@ -260,7 +260,7 @@ func (s *session) plan(tx *transaction) bool {
 }
 
 // ensureAll has keys loaded, those of a database together, and notes what was found.
-func (srv *Server) ensureAll(list []txNeed) error {
+func (srv *Server) ensureAll(ctx context.Context, list []txNeed) error {
 	done := map[int]bool{}
 	for i := range list {
 		db := list[i].db
@@ -275,7 +275,7 @@ func (srv *Server) ensureAll(list []txNeed) error {
 				wants, at = append(wants, list[n].want), append(at, n)
 			}
 		}
-		found, err := srv.opts.Engine.Ensure(srv.ctx, db, wants)
+		found, err := srv.opts.Engine.Ensure(ctx, db, wants)
 		if err != nil {
 			return err
 		}

@@ -128,7 +128,11 @@ func (s *session) refuse(err error) {
 // drain waits until Redis owes the client nothing, and sends the batch first.
 func (s *session) drain() {
 	s.submit()
+	blocked := s.blocked()
 	s.await(func() bool { return s.owed == 0 })
+	if blocked {
+		s.freed = wire.Now()
+	}
 }
 
 // takeOwn moves the client to a connection of its own, set to what the shared one was. false: there is none, the command

@@ -9,8 +9,8 @@ import "context"
 //  2. Another's GET of k begins a flight, which looks in Redis and finds v.
 //  3. The transaction's GET, had it joined, would be answered with what the transaction wrote behind it.
 //
-// Objects are read as by [Engine.Read]. Errors are those of Read.
-func (e *Engine) Source(db int, wants []Want) []Result {
+// Objects are read as by [Engine.Read]. Errors are those of Read, and so is when it returns.
+func (e *Engine) Source(ctx context.Context, db int, wants []Want) []Result {
 	results := make([]Result, len(wants))
 	e.mu.Lock()
 	if e.closed {
@@ -23,8 +23,9 @@ func (e *Engine) Source(db int, wants []Want) []Result {
 	e.wg.Add(1)
 	e.mu.Unlock()
 	defer e.wg.Done()
-	ctx, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
+	ctx, cancel := context.WithTimeout(ctx, e.opts.Budget)
 	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
 	loads := make([]*load, 0, len(wants))
 	at := make([]int, 0, len(wants))
 	todo, twins := distinct(wants)

@@ -21,7 +21,7 @@ func TestSourceJoinsNoFlight(t *testing.T) {
 		}
 		f.store.set("t:1:1", "written")
 		other := f.start("t:1:1") // its look is under way
-		for i, res := range f.engine.Source(0, f.wants(0, "t:1:1", "t:1:2", "t:1:1")) {
+		for i, res := range f.engine.Source(t.Context(), 0, f.wants(0, "t:1:1", "t:1:2", "t:1:1")) {
 			if want := []string{"row", "", "row"}[i]; res.Err != nil || string(res.Value) != want {
 				t.Errorf("%d: %q, %v; want %q", i, res.Value, res.Err, want)
 			}
@@ -31,7 +31,7 @@ func TestSourceJoinsNoFlight(t *testing.T) {
 			t.Errorf("the other has %q", res[0].Value)
 		}
 		f.engine.Close()
-		if res := f.engine.Source(0, f.wants(0, "t:1:1")); !errors.Is(res[0].Err, cache.ErrClosed) {
+		if res := f.engine.Source(t.Context(), 0, f.wants(0, "t:1:1")); !errors.Is(res[0].Err, cache.ErrClosed) {
 			t.Errorf("once closed: %v", res[0].Err)
 		}
 	})
