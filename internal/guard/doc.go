@@ -5,7 +5,8 @@
 //     error says when it will be tried again. One query at a time tries whether it is over.
 //  2. A turn (turns.go). So many queries are under way at once; the number follows how fast the source answers. Further ones wait, first come, first
 //     served, within their budgets. One that would not be answered within its budget any more is refused at once, instead of being told so at its end; so is one
-//     whose turn comes too late, because the source has become slower meanwhile.
+//     whose turn comes too late, because the source has become slower meanwhile. How long queries take is known by a few of them, and forgotten when the source
+//     comes back.
 //  3. The breaker again: it may have opened meanwhile.
 //  4. The query, and what came of it: for the breaker, for the turns, and for those who ask how the source does (stats.go).
 //

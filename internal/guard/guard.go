@@ -99,6 +99,9 @@ func (s *Source) Load(ctx context.Context, q *backend.Select, where, in []any, e
 		out = judge(ctx, err, said || took < fair)
 	}
 	s.end(probe, out)
+	if probe && (out == answers || out == refuses) {
+		s.turns.forget()
+	}
 	s.recent.add(out, took)
 	s.turns.give(turn, q, out, took)
 	return err

@@ -22,6 +22,7 @@ type turns struct {
 	most    int
 	waiting atomic.Int64 // queries without a turn; the limiter's own count would be read by several before one of them adds to it
 
+	seen  atomic.Int64 // how many queries mean is of
 	mean  atomic.Int64 // of the time that queries take, ns; the last dozen count the most
 	usual atomic.Int64 // what mean is while all is well, ns
 	due   atomic.Int64 // when usual may rise again, Unix ns
@@ -33,6 +34,9 @@ const (
 	baselineAge = 60
 	// correlationAge is how many looks back it is judged whether more queries at once bring more answers: just what it needs to begin.
 	correlationAge = 12
+
+	// enough is how many queries it takes to know how long they take: the first prepares its statement and wakes the source, and may take a hundred times as long.
+	enough = 8
 
 	leastFair = 500 * time.Millisecond
 	mostFair  = 1500 * time.Millisecond // half of the usual budget
@@ -85,7 +89,7 @@ func (t *turns) queue(ctx context.Context, limit int64) error {
 	for {
 		before := t.waiting.Load()
 		needs := time.Duration(t.mean.Load() * (2 + before/limit)) // whole rounds: to its turn, and its own
-		if bounded && time.Until(until) < needs {
+		if bounded && t.seen.Load() >= enough && time.Until(until) < needs {
 			return fmt.Errorf("%w: %w: overloaded, %d queries wait for %d at once: an answer would take %v", backend.ErrSourceDown, backend.ErrNotAsked,
 				before, limit, needs.Round(100*time.Millisecond))
 		}
@@ -99,7 +103,7 @@ func (t *turns) queue(ctx context.Context, limit int64) error {
 func (t *turns) late(ctx context.Context) error {
 	until, bounded := ctx.Deadline()
 	left, needs := time.Until(until), time.Duration(t.mean.Load())
-	if !bounded || left >= needs {
+	if !bounded || left >= needs || t.seen.Load() < enough {
 		return nil
 	}
 	return fmt.Errorf("%w: %w: overloaded, a query takes %v and %v of the budget is left", backend.ErrSourceDown, backend.ErrNotAsked,
@@ -128,6 +132,7 @@ func (t *turns) give(p adaptivelimiter.Permit, q *backend.Select, out outcome, t
 //
 // Usual follows the mean down at once, and up in about ten minutes: by then what was slow is the source's pace.
 func (t *turns) learn(took time.Duration) {
+	t.seen.Add(1)
 	mean := drift(&t.mean, int64(took), 8)
 	usual := t.usual.Load()
 	if now, due := time.Now().UnixNano(), t.due.Load(); usual == 0 || mean < usual {
@@ -138,6 +143,12 @@ func (t *turns) learn(took time.Duration) {
 	if mean <= usual+usual/4 && t.limiter.Limit() < t.most {
 		t.limiter.Reset()
 	}
+}
+
+// forget forgets how long queries took while the source failed, now that it answers: nobody is refused for that.
+func (t *turns) forget() {
+	t.seen.Store(0)
+	t.mean.Store(0)
 }
 
 // drift moves v towards to by one part of so many, and returns it. The zero v is there at once.

@@ -60,7 +60,7 @@ func TestWhatCannotBeAnsweredInTimeIsRefusedAtOnce(t *testing.T) {
 		f := &fake{}
 		f.set(nil, 480*time.Millisecond)
 		s := guard.New(f, guard.Options{Limit: 64})
-		loads(t, s, 1, budget)
+		loads(t, s, 8, budget) // so many tell how long they take
 		answered, refused := 0, 0
 		for _, e := range loads(t, s, 2000, budget) {
 			switch {
@@ -142,6 +142,37 @@ func TestASlowSourceThatStopsIsOneThatFails(t *testing.T) {
 				_, _ = load(t, s, budget)
 			}
 			wantOpen(t, s, true)
+		})
+	}
+}
+
+// One query that took long, or those that were not answered before the source came back, do not have what comes then refused.
+func TestNobodyIsRefusedForWhatIsOver(t *testing.T) {
+	for name, before := range map[string]func(*testing.T, *fake, *guard.Source){
+		"the first query wakes the source": func(t *testing.T, f *fake, s *guard.Source) {
+			f.set(nil, 400*time.Millisecond)
+			loads(t, s, 1, budget)
+		},
+		"the source is back": func(t *testing.T, f *fake, s *guard.Source) {
+			f.set(backend.ErrSourceTimeout, 2*time.Second)
+			loads(t, s, 64, budget)
+			wantOpen(t, s, true)
+			time.Sleep(1300 * time.Millisecond)
+			f.set(nil, 5*time.Millisecond)
+			loads(t, s, 1, budget)
+			wantOpen(t, s, false)
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{}
+			s := guard.New(f, usual())
+			before(t, f, s)
+			f.set(nil, 5*time.Millisecond)
+			for _, e := range loads(t, s, 1000, budget) {
+				if e.err != nil {
+					t.Fatalf("%s: a load ended with %v after %v", name, e.err, e.took)
+				}
+			}
 		})
 	}
 }
