@@ -110,6 +110,49 @@ func TestTheBreakerOpensForThoseWhoWait(t *testing.T) {
 	})
 }
 
+// They are refused by the breaker, though there was time for them, and their turns are there for others.
+func TestTheBreakerKeepsThoseWhoWaitFromTheirTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.set(backend.ErrSourceDown, 100*time.Millisecond)
+		s := guard.New(f, usual())
+		refused := 0
+		for _, e := range loads(t, s, 1000, budget) {
+			if errors.Is(e.err, backend.ErrNotAsked) && strings.Contains(e.err.Error(), "breaker open") && e.took == 100*time.Millisecond {
+				refused++
+			}
+		}
+		if n := f.queries(); n > 64+20 || refused != 1000-n {
+			t.Errorf("%d were sent, %d refused", n, refused)
+		}
+		time.Sleep(1300 * time.Millisecond)
+		f.set(nil, 10*time.Millisecond)
+		loads(t, s, 1, budget)
+		for _, e := range loads(t, s, 64, budget) {
+			if e.err != nil || e.took != 10*time.Millisecond {
+				t.Fatalf("a load after the source has come back ended with %v after %v", e.err, e.took)
+			}
+		}
+	})
+}
+
+// A receiver that has had enough was given something: the source answers.
+func TestATrialWhoseReceiverHasEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.set(backend.ErrSourceDown, 0)
+		s := guard.New(f, usual())
+		fail(t, s, 20)
+		time.Sleep(1300 * time.Millisecond)
+		f.set(nil, 0)
+		enough := errors.New("enough")
+		if err := s.Load(t.Context(), row(), nil, nil, func(int, backend.Row) error { return enough }); !errors.Is(err, enough) {
+			t.Errorf("the one that tries ends with %v", err)
+		}
+		wantOpen(t, s, false)
+	})
+}
+
 func TestWhatOpensNoBreaker(t *testing.T) {
 	mine := errors.New("the receiver's own")
 	for _, test := range []struct {
@@ -119,16 +162,18 @@ func TestWhatOpensNoBreaker(t *testing.T) {
 		budget time.Duration
 		cancel bool
 		each   error
+		begins bool // a row comes at once
 	}{
 		{name: "rows that make no value, queries that are refused", err: backend.ErrSourceInvalid, budget: budget},
 		{name: "a table that is not there", err: backend.ErrNoTable, budget: budget},
 		{name: "clients that leave", takes: time.Second, budget: budget, cancel: true},
 		{name: "queries with next to no time left", takes: time.Second, budget: 100 * time.Millisecond},
 		{name: "receivers that have enough", budget: budget, each: mine},
+		{name: "more rows than there is time for", takes: time.Hour, budget: budget, begins: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &fake{}
+				f := &fake{begins: test.begins}
 				f.set(test.err, test.takes)
 				s := guard.New(f, usual())
 				for range 100 {

@@ -22,9 +22,11 @@ type fake struct {
 	mu    sync.Mutex
 	takes func(underWay int) time.Duration // nil: no time
 	err   error
-	now   int // queries under way
-	most  int
-	asked int
+	// begins: a row comes at once, and takes is how long the others do
+	begins bool
+	now    int // queries under way
+	most   int
+	asked  int
 }
 
 // Load implements backend.Source as a driver does: it returns when its context ends.
@@ -43,6 +45,11 @@ func (f *fake) Load(ctx context.Context, _ *backend.Select, _, _ []any, each fun
 		f.now--
 		f.mu.Unlock()
 	}()
+	if f.begins {
+		if err := each(0, backend.Row{int64(0)}); err != nil {
+			return err
+		}
+	}
 	select {
 	case <-time.After(takes):
 	case <-ctx.Done():

@@ -177,6 +177,36 @@ func TestNobodyIsRefusedForWhatIsOver(t *testing.T) {
 	}
 }
 
+// How long a whole partition takes says how much it brings: it makes no row wait in vain, and the limit stays.
+func TestPartitionsAreNoMeasure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := guard.New(f, usual())
+		pace := func(n int, q *backend.Select, takes time.Duration) {
+			f.set(nil, takes)
+			var wg sync.WaitGroup
+			for range n {
+				wg.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), budget)
+					defer cancel()
+					if err := s.Load(ctx, q, nil, nil, take); err != nil {
+						t.Errorf("a load ended with %v", err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		for range 40 {
+			pace(64, row(), 5*time.Millisecond)
+			pace(64, &backend.Select{Columns: []string{"data"}, Where: []string{"part"}, MaxRows: 1024}, 2*time.Second)
+		}
+		pace(1000, row(), 5*time.Millisecond)
+		if n := s.State().Limit; n != 64 {
+			t.Errorf("the limit is %d", n)
+		}
+	})
+}
+
 func TestWaitsEndWithTheirBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
