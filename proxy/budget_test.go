@@ -58,15 +58,15 @@ func TestBudgetBehindABlockingCommand(t *testing.T) {
 		return nil
 	})
 	c := dial(t, f.addr)
-	c.send(frames("BLPOP list 3.2", "GET t:1"))
-	c.expect("*-1\r\n" + bulk("value-1"))
+	c.send(frames("BLPOP list 3.2", "GET t:1", "BLPOP list 3.2", "APPEND t:2 x"))
+	c.expect("*-1\r\n" + bulk("value-1") + "*-1\r\n:8\r\n")
 }
 
 // Commands that arrive together have their budgets together: those that need a value in Redis do not add theirs up, one behind the other.
 func TestBudgetOfAPipelineThatLoads(t *testing.T) {
 	t.Parallel()
 	for name, commands := range map[string][]string{
-		"parts of values": {"APPEND t:1 x", "APPEND t:2 x", "GETSET t:3 x", "STRLEN t:4", "APPEND t:5 x"},
+		"parts of values": strings.Split("APPEND t:1 x,APPEND t:2 x,GETSET t:3 x,STRLEN t:4,APPEND t:5 x,INCR t:6,GETBIT t:7 1,APPEND t:8 x,APPEND t:9 x", ","),
 		"scripts":         {"EVAL return{KEYS[1]} 1 t:1", "EVAL return{KEYS[1]} 1 t:2", "EVAL return{KEYS[1]} 1 t:3"},
 		"transactions":    {"MULTI", "APPEND t:1 x", "EXEC", "MULTI", "APPEND t:2 x", "EXEC", "MULTI", "APPEND t:3 x", "EXEC"},
 		"watched":         {"WATCH t:1", "WATCH t:2", "MULTI", "APPEND t:3 x", "EXEC"},
