@@ -79,6 +79,9 @@ func (o *outage) killed(t *testing.T, out *outcome) {
 	killed := time.Now()
 	misses.more(t, 20)
 	hits.more(t, 50)
+	f.wantLine(t, "cassandra", "source down")
+	f.wantLine(t, "loads", "breaker open")
+	f.awaitMetrics(t, "forebay_breaker_open 1", `forebay_backend_up{backend="cassandra"} 0`)
 	o.want(t, out, hits, misses, killed)
 	q := o.fleet.rows.get(0, 99)
 	out.add(t, "an MGET of which one key misses", []reading{q.put(f.client(t))}, down()...)
@@ -99,6 +102,8 @@ func (o *outage) killed(t *testing.T, out *outcome) {
 	back := time.Now()
 	o.loads(t, out, late, back)
 	o.loads(t, out, f, back)
+	f.wantLine(t, "cassandra", "")
+	f.awaitMetrics(t, "forebay_breaker_open 0", `forebay_backend_up{backend="cassandra"} 1`)
 	late.terminate(t)
 }
 

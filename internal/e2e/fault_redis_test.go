@@ -81,6 +81,8 @@ func redisRestarted(t *testing.T, o *outcome) {
 	eventually(t, "evictions are heard again", func() bool {
 		return strings.Count(at.log(), "redis notification flags added") == 2 && strings.Contains(at.log(), "heard again")
 	})
+	at.wantLine(t, "redis", "")
+	at.awaitMetrics(t, `forebay_backend_up{backend="redis"} 1`)
 	o.served(t, "hits", routed.stop())
 	f.missed(t, o, missing.stop())
 	f.rows.wantCacheRight(t, f.redis, 4*perPartition)
@@ -108,10 +110,8 @@ func (f *fleet) wantWithoutRedis(t *testing.T) {
 	if a := at.get(t, "/readyz"); a.status != 200 {
 		t.Errorf("/readyz answers %d though Cassandra answers: %s", a.status, a.body)
 	}
-	eventually(t, "health names Redis", func() bool {
-		a := at.get(t, "/healthz")
-		return strings.Contains(a.body, `"degraded"`) && strings.Contains(a.body, `{"name":"redis","ok":false`)
-	})
+	at.wantLine(t, "redis", "redis down: ")
+	at.awaitMetrics(t, `forebay_backend_up{backend="redis"} 0`)
 }
 
 // Redis is stopped with its connections open: nothing tells that it does not answer. Reads of rows are answered without it; what needs it waits, and after the
@@ -135,6 +135,8 @@ func redisPaused(t *testing.T, o *outcome) {
 		go func() { told <- ask(hanging[i], args...) }()
 	}
 	within(t, 2*time.Second, "a second of the pause is over", func() bool { return time.Since(paused) > time.Second })
+	at.wantLine(t, "redis", "timeout")
+	at.awaitMetrics(t, `forebay_backend_up{backend="redis"} 0`)
 	counted := make(chan error, 1)
 	go func() {
 		p := counter.Pipeline()

@@ -16,7 +16,7 @@ import (
 )
 
 // The modes that README's table documents, each against what it says: what clients see, the line of health, the metric. Servers that end and come
-// back are TestRedisFails, TestCassandraFails and TestKafkaFails.
+// back, and a Redis that is stopped, are rows of TestFaults, and TestKafkaFails.
 
 // modeRoutes: single rows, each a partition of its own, and a partition that is full of deleted cells.
 const modeRoutes = `
