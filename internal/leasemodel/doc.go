@@ -27,7 +27,9 @@
 // reach Redis: they are shared by whoever joins them (internal/cache, lease.go). A value that admission refuses is checked as one that a full Redis
 // refuses is.
 //
-// A refresh may replace what a client has set, if that is what it has seen: the client's value ends then, as it would by its TTL.
+// A refresh may replace what a client has set, if that is what it has seen, or remove it where the source has no row: the client's value ends then, as it would by its
+// TTL. Forebay refreshes less than that, only what has its stamp. Not modelled are readers who find a value overdue (internal/cache, stale.go): they load as if nothing were there, and
+// settle as a refresh does.
 //
 // # Speed
 //

@@ -29,9 +29,14 @@ type node struct {
 // 64-bit hash: among ten million, two are taken for one with a probability of one in 300,000. It takes about 30 bytes a state, and the states of two depths.
 //
 //go:norace
-func (sc Scenario) Explore(most int) (res Result) {
+func (sc Scenario) Explore(most int) Result {
+	return sc.explore(most, sc.Rules == Rules{} && !sc.Whole)
+}
+
+//go:norace
+func (sc Scenario) explore(most int, reduces bool) (res Result) {
 	start := time.Now()
-	x := &steps{Scenario: &sc, seed: maphash.MakeSeed(), reduces: sc.Rules == Rules{} && !sc.Whole}
+	x := &steps{Scenario: &sc, seed: maphash.MakeSeed(), reduces: reduces}
 	seen := newHashes()
 	first, h := x.canonical(new(sc.begin()))
 	seen.add(h)

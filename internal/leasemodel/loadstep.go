@@ -159,12 +159,12 @@ func (x *steps) read(at int) {
 		}
 	}
 	switch {
-	case l.dropped || l.kind == refreshes && absent:
+	case l.dropped:
 		finish(GiveUp)
+	case absent: // a refresh removes what it has seen
+		finish(Mark)
 	case l.kind == refreshes:
 		finish(Refresh)
-	case absent:
-		finish(Mark)
 	default:
 		finish(Store)
 	}
@@ -186,7 +186,7 @@ func (x *steps) settles(at int) {
 		e := Entry{Do: l.do, Generation: l.generation, Token: l.token, Since: l.area, Value: l.row, Seen: l.found, row: l.row}
 		l.fits, _ = m.redis.Settle(e, x.Rules)
 		m.redis.Full = false
-		if before.isClients() && m.redis.Value != before && (l.do != Refresh || l.found != before) {
+		if before.isClients() && m.redis.Value != before && l.found != before {
 			m.fail("what a client has set is replaced by one who has not seen it")
 		}
 		if l.ended || l.kind == refreshes {

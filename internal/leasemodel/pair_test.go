@@ -1,11 +1,16 @@
 package leasemodel_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	goredis "github.com/redis/go-redis/v9"
+
+	"forebay/backend"
 	"forebay/internal/leasemodel"
 )
 
@@ -26,7 +31,7 @@ func (p *pair) modelled() string {
 }
 
 func (p *pair) real(t *testing.T) string {
-	list, err := p.raw.MGet(t.Context(), "k", generationKey, leaseKey, areaKey).Result()
+	list, err := p.raw.MGet(t.Context(), "none", generationKey, leaseKey, areaKey).Result()
 	must(t, err)
 	said := func(i int) string { s, _ := list[i].(string); return s }
 	p.learn(said(1), p.redis.Generation)
@@ -46,7 +51,58 @@ func (p *pair) real(t *testing.T) string {
 		}
 		return fmt.Sprintf("%c%d %d", s[0], p.names[generation], p.names[token])
 	}
-	return fmt.Sprintf("value %q, generation %d, lease %s, area %s", said(0), p.names[said(1)], renamed(said(2)), renamed(said(3)))
+	return fmt.Sprintf("value %q, generation %d, lease %s, area %s", p.held(t), p.names[said(1)], renamed(said(2)), renamed(said(3)))
+}
+
+// held is what the key holds in Redis.
+func (p *pair) held(t *testing.T) (value string) {
+	var err error
+	if p.hash {
+		value, err = p.raw.HGet(t.Context(), "k", "f").Result()
+	} else {
+		value, err = p.raw.GetRange(t.Context(), "k", 0, 7).Result()
+	}
+	if !errors.Is(err, goredis.Nil) {
+		must(t, err)
+	}
+	value, _, _ = strings.Cut(value, " ")
+	return value
+}
+
+// bytes is a value as it is stored: a hash, or a string, which may be one that goes beside the scripts.
+func (p *pair) bytes(v leasemodel.Value) []byte {
+	switch {
+	case v == 0:
+		return nil
+	case p.hash:
+		return backend.AppendField(nil, []byte("f"), []byte(text(v)))
+	case p.large:
+		return append([]byte(text(v)), bytes.Repeat([]byte(" "), backend.MaxInline)...)
+	default:
+		return []byte(text(v))
+	}
+}
+
+// told is what a grant of a value says of it: of a large one only that there is one.
+func (p *pair) told(v leasemodel.Value) string {
+	if p.large {
+		return ""
+	}
+	return string(p.bytes(v))
+}
+
+// set is a client's.
+func (p *pair) set(t *testing.T) {
+	v := p.fresh()
+	p.note("set %s", text(v))
+	p.redis.Set(v)
+	p.own = false
+	if p.hash {
+		p.do(t, "DEL", "k")
+		p.do(t, "HSET", "k", "f", text(v))
+	} else {
+		p.do(t, "SET", "k", p.bytes(v))
+	}
 }
 
 // learn takes a name of Redis's that was never seen for one of the model's that has none yet: another is a difference.

@@ -132,7 +132,7 @@ type Entry struct {
 	Generation, Token Name // of its lease; a token of 0 is none
 	Since             Area
 	Value             Value
-	Seen              Value // by Refresh
+	Seen              Value // what must be there; 0: nothing. By Refresh, and by Mark, which removes it, and Check
 	Forget            bool  // Mark leaves no marker
 	row               Value // Mark's
 }
@@ -154,13 +154,16 @@ func (r *Redis) Settle(e Entry, broken Rules) (fits, refused bool) {
 		fits = (fits || e.Token == 0) && (r.Generation == e.Since.Generation || broken.NoGeneration) && (r.Area == e.Since || broken.NoArea)
 	}
 	switch e.Do {
-	case Refresh:
-		fits = fits && r.Value != 0 && (r.Value == e.Seen || broken.NoDigest)
+	case Keep:
 	case GiveUp:
 		fits = own
-	case Keep:
+	case Refresh:
+		fits = fits && (r.Value == e.Seen || broken.NoDigest && r.Value != 0)
 	default:
-		fits = fits && (r.Value == 0 || broken.Overwrite)
+		fits = fits && (r.Value == e.Seen || broken.Overwrite)
+	}
+	if fits && e.Do == Mark && e.Seen != 0 {
+		r.Value = 0
 	}
 	if fits && (e.Do == Store || e.Do == Refresh) {
 		if refused = r.Full; !refused {

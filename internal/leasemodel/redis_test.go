@@ -68,6 +68,11 @@ type pair struct {
 	within []backend.Lease
 	value  uint8
 	log    []string
+
+	// Of all values of a play.
+	hash, large bool
+	aged        bool // keys have stamps, and so scripts of their own; everything is due to be refreshed
+	own         bool // what the key holds has a stamp, and was not written since
 }
 
 // hold is a lease as both know it.
@@ -92,7 +97,12 @@ func (p *pair) play(t *testing.T, seed uint64, rules leasemodel.Rules) (steps in
 	p.do(t, "CONFIG", "SET", "maxmemory", "0")
 	p.do(t, "FLUSHALL")
 	*p = pair{store: p.store, raw: p.raw, rnd: rand.New(rand.NewPCG(seed, 1)), names: map[string]leasemodel.Name{}}
-	for steps < 30 {
+	p.aged, p.hash, p.large = seed%2 == 0, seed%3 == 0, seed%7 == 0 && seed%3 > 0
+	most := 30
+	if p.aged { // it takes more to come to a refresh
+		most = 60
+	}
+	for steps < most {
 		steps++
 		modelled, real := p.step(t, rules)
 		if modelled == real {
@@ -119,19 +129,18 @@ func (p *pair) step(t *testing.T, rules leasemodel.Rules) (modelled, real string
 	case n == 14:
 		p.note("drop")
 		p.redis.Drop()
+		p.own = false
 		must(t, p.store.Drop(t.Context(), 0, [][]byte{[]byte("k")}, []string{"a"}))
 	case n == 15:
 		p.note("drop all")
 		p.redis.DropAll()
 		must(t, p.store.DropAll(t.Context(), []int{0}))
 	case n == 16 && !p.redis.Full:
-		v := p.fresh()
-		p.note("set %s", text(v))
-		p.redis.Set(v)
-		p.do(t, "SET", "k", text(v))
+		p.set(t)
 	case n == 17:
 		p.note("del")
 		p.redis.Del()
+		p.own = false
 		p.do(t, "DEL", "k")
 	case n == 18:
 		p.note("the lease ends")
@@ -150,13 +159,18 @@ func (p *pair) step(t *testing.T, rules leasemodel.Rules) (modelled, real string
 }
 
 func (p *pair) acquire(t *testing.T) (modelled, real string) {
-	ask := leasemodel.Ask{Token: p.name(), Take: p.rnd.IntN(4) > 0, Refresh: p.rnd.IntN(4) == 0}
+	ask := leasemodel.Ask{Token: p.name(), Take: p.rnd.IntN(4) > 0, Refresh: p.rnd.IntN(4) == 0 || p.aged && p.rnd.IntN(2) == 0}
 	p.note("acquire %+v", ask)
 	life := time.Hour
 	if !ask.Take {
 		life = 0
 	}
-	grants, err := p.store.Acquire(t.Context(), 0, life, []backend.Ask{{Key: []byte("k"), Refresh: ask.Refresh}})
+	real1 := backend.Ask{Key: []byte("k"), Refresh: ask.Refresh, Age: p.aged, Due: 2 * time.Hour}
+	if p.hash {
+		real1.As = backend.AsHash
+	}
+	ask.Refresh = ask.Refresh && (p.own || !p.aged)
+	grants, err := p.store.Acquire(t.Context(), 0, life, []backend.Ask{real1})
 	must(t, err)
 	g, said := grants[0], p.redis.Acquire(ask)
 	states := map[backend.GrantState]leasemodel.State{
@@ -170,14 +184,17 @@ func (p *pair) acquire(t *testing.T) (modelled, real string) {
 		p.holds = append(p.holds, hold{g.Lease, said.Generation, ask.Token, said.Value})
 		p.names[g.Lease.Token] = ask.Token
 	}
-	return fmt.Sprint(said.State, " ", text(said.Value), " ", said.Generation),
-		fmt.Sprint(states[g.State], " ", string(g.Value), " ", p.names[g.Lease.Generation])
+	return fmt.Sprintf("%d %q %d %v", said.State, p.told(said.Value), said.Generation, p.own),
+		fmt.Sprintf("%d %q %d %v", states[g.State], g.Value, p.names[g.Lease.Generation], g.Own)
 }
 
 func (p *pair) settle(t *testing.T, rules leasemodel.Rules) (modelled, real string) {
 	h := p.holds[max(p.rnd.IntN(len(p.holds)), p.rnd.IntN(len(p.holds)))]
-	e := leasemodel.Entry{Do: leasemodel.Ending(p.rnd.IntN(6)), Generation: h.generation, Token: h.token, Value: p.fresh(), Seen: h.seen, Forget: p.rnd.IntN(4) == 0}
-	real1 := backend.Entry{Key: []byte("k"), Lease: h.lease, Seen: []byte(text(h.seen)), TTL: time.Hour}
+	e := leasemodel.Entry{Do: leasemodel.Ending(p.rnd.IntN(6)), Generation: h.generation, Token: h.token, Value: p.fresh(), Forget: p.rnd.IntN(4) == 0}
+	real1 := backend.Entry{Key: []byte("k"), Lease: h.lease, TTL: time.Hour}
+	if e.Do == leasemodel.Refresh || p.aged && (e.Do == leasemodel.Mark || e.Do == leasemodel.Check) {
+		e.Seen, real1.Seen = h.seen, p.bytes(h.seen)
+	}
 	if e.Do == leasemodel.Mark && e.Forget {
 		real1.TTL = 0
 	}
@@ -205,10 +222,17 @@ func (p *pair) settleBoth(t *testing.T, e leasemodel.Entry, entry backend.Entry,
 	endings := [...]backend.Ending{backend.StoreValue, backend.MarkAbsent, backend.CheckOnly, backend.GiveUp, backend.KeepOn, backend.RefreshValue}
 	entry.Do = endings[e.Do]
 	if e.Do == leasemodel.Store || e.Do == leasemodel.Refresh {
-		entry.Value = []byte(text(e.Value))
+		entry.Value = p.bytes(e.Value)
 	}
+	entry.Hash, entry.Stamp = p.hash, p.aged
 	p.note("settle %+v", e)
+	full := p.redis.Full
+	p.redis.Full = full && (e.Do != leasemodel.Refresh || e.Seen == 0 || !p.hash) // the old hash is removed first, so that there is room
 	fits, refused := p.redis.Settle(e, rules)
+	p.redis.Full = full
+	if fits && (entry.Value != nil || e.Do == leasemodel.Mark) {
+		p.own = p.aged && entry.Value != nil && (!refused || p.own)
+	}
 	realFits, errs, err := p.store.Settle(t.Context(), 0, []backend.Entry{entry})
 	if err != nil {
 		return fmt.Sprint(fits, refused), err.Error()

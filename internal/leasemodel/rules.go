@@ -47,4 +47,5 @@ const (
 	maxReaders = 3
 	maxWriters = 3
 	maxLoads   = 7
+	nobodys    = Proxies // the process of a load that has none
 )
