@@ -23,6 +23,12 @@
 // promise that nothing was done (Forebay closes a client otherwise), so such an operation is not in the history: if it was done, the value that nobody
 // wrote is found by whoever reads it. Reads without an answer say nothing.
 //
+// # Several processes
+//
+// They are whole Forebays in one program, each with its own client of Redis, connections, engine and kept invalidations: they share the source, and what they know
+// of each other is in Redis. That a process is killed or stopped is internal/e2e's. A test of several goes on until there was what makes leases matter: loads that others
+// waited for, refused fills, markers, invalidations and every kind of fault.
+//
 // # Copies in other processes
 //
 // A near copy may be as old as the invalidation is slow, which no order explains. [Copies] holds what is promised instead: within a bound of time every

@@ -1,6 +1,7 @@
 package linear_test
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net"
@@ -29,6 +30,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rows is a source of one table, t((part), id). A query takes a moment, before or after it has read.
 type rows struct {
+	most time.Duration // of a moment; 0 is half a millisecond
+
 	mu   sync.Mutex
 	data map[int64]string
 }
@@ -83,9 +86,9 @@ func (r *rows) Load(ctx context.Context, q *backend.Select, _, in []any, each fu
 	return nil
 }
 
-// dawdle takes up to half a millisecond.
+// dawdle takes a moment.
 func (r *rows) dawdle(ctx context.Context) {
-	pause(ctx, time.Duration(rand.IntN(500))*time.Microsecond)
+	pause(ctx, rand.N(cmp.Or(r.most, 500*time.Microsecond)))
 }
 
 func (r *rows) Ping(context.Context) error { return nil }

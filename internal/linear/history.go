@@ -89,6 +89,20 @@ func (h *History) Len() (all, open int) {
 	return all, open
 }
 
+// Count is how many operations have a step of a kind, and an end.
+func (h *History) Count(kind Kind) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, ops := range h.ops {
+		for _, op := range ops {
+			if op.Return != math.MaxInt64 && slices.ContainsFunc(op.Input.(operation).steps, func(s Step) bool { return s.Kind == kind }) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Violation is a group whose history no order explains, or for which none was found or refuted in time.
 type Violation struct {
 	Group     string

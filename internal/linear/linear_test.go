@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"forebay/backend"
 	"forebay/internal/linear"
 	"forebay/internal/testkit"
 )
@@ -54,16 +55,41 @@ func TestLinearizable(t *testing.T) {
 			t.Parallel()
 			r := testkit.Redis(t)
 			from, until := testkit.Soak()
-			seed, all, open, lost := from, 0, 0, 0
-			for ; seed == from || time.Now().Before(until); seed++ {
-				res := s.play(t, r, seed)
+			seed, all, open, lost, invalid := from, 0, 0, 0, 0
+			leases := &counts{}
+			for ; seed == from || time.Now().Before(until) || s.lacks(leases, invalid) != "" && seed < from+5; seed++ {
+				res := s.play(t, r, seed, leases)
 				n, o := res.Len()
-				all, open, lost = all+n, open+o, lost+res.Lost
+				all, open, lost, invalid = all+n, open+o, lost+res.Lost, invalid+res.Count(linear.Invalidate)
 				s.judge(t, seed, res)
 			}
-			t.Logf("seeds %d to %d: %d operations, %d without an end, %d connections lost", from, seed-1, all, open, lost)
+			t.Logf("seeds %d to %d: %d operations, %d without an end, %d connections lost, %d invalidations\n%v", from, seed-1, all, open, lost, invalid, leases)
+			if what := s.lacks(leases, invalid); what != "" {
+				t.Errorf("there were no %s", what)
+			}
 		})
 	}
+}
+
+// lacks names what the histories of a fleet lack of that which makes leases matter; "": nothing.
+func (s *scenario) lacks(c *counts, invalidations int) string {
+	if s.processes == 1 {
+		return ""
+	}
+	for what, n := range map[string]int64{
+		"loads": c.taken.Load(), "waits for another process": c.busy.Load(), "fills": c.stored.Load(), "refused fills": c.refused.Load(),
+		"markers": c.marked.Load(), "markers that were found": c.markers.Load(), "dropped leases": c.dropped.Load(), "invalidations": int64(invalidations),
+	} {
+		if n == 0 {
+			return what
+		}
+	}
+	for i := range s.faults {
+		if c.faults[i].Load() == 0 {
+			return fmt.Sprintf("faults of kind %d", i)
+		}
+	}
+	return ""
 }
 
 // crowded are errors that are right where so many write so few keys: a load was in vain three times, and "0" with an appended "1" is no number.
@@ -89,11 +115,14 @@ func (s *scenario) judge(t *testing.T, seed uint64, res *linear.Result) {
 }
 
 // play runs the scenario once, in a Redis and processes as new.
-func (s *scenario) play(t *testing.T, r *testkit.RedisServer, seed uint64) (res *linear.Result) {
+func (s *scenario) play(t *testing.T, r *testkit.RedisServer, seed uint64, leases *counts) (res *linear.Result) {
 	t.Helper()
 	t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 		r.Do(t, "FLUSHALL")
 		source, addr := newRows(), r.Addr
+		if s.processes > 1 {
+			source.most = 4 * time.Millisecond // so that others write while it is loaded
+		}
 		w := s.workload(t, r, source, seed)
 		var network *testkit.FaultProxy
 		patience := 10 * time.Second // nothing breaks, but cores are shared: a Redis that is given up for down is a fault
@@ -103,14 +132,16 @@ func (s *scenario) play(t *testing.T, r *testkit.RedisServer, seed uint64) (res 
 			addr = network.Addr
 		}
 		for range s.processes {
-			w.Addrs = append(w.Addrs, start(t, options{redis: addr, near: s.near, source: source, patience: patience}).addr)
+			o := options{redis: addr, near: s.near, source: source, patience: patience}
+			o.store = func(store backend.Store) backend.Store { return counting{store, leases} }
+			w.Addrs = append(w.Addrs, start(t, o).addr)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		broken, mend := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		if network != nil {
-			wg.Go(func() { weather(broken, seed, network, s.faults...) })
+			wg.Go(func() { weather(broken, seed, network, leases.counted(s.faults)...) })
 		}
 		res = w.Run(ctx)
 		mend()
