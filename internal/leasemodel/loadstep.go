@@ -194,6 +194,7 @@ func (x *steps) settles(at int) {
 			continue
 		}
 		l.phase = lSettled
+		l.shared = l.shared || l.area.Token != 0 // all that unheard asks of it
 		l.generation, l.token, l.area, l.found = 0, 0, Area{}, 0
 		if x.Rules.SealLate && l.dropped {
 			l.fits = false
