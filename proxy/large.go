@@ -37,7 +37,10 @@ func (s *session) large() {
 		if known.firstKey == 0 || known.lastKey != known.firstKey || len(args) <= known.firstKey {
 			known.firstKey = 0 // keys may come later in the frame
 		}
-		if undropped = s.fence(&known, args); undropped == nil {
+		if undropped = s.fence(&known, args); s.tx != nil {
+			undropped = nil // it is only queued: EXEC makes it safe, or is refused
+		}
+		if undropped == nil {
 			s.fenceNear(&known, args)
 		} else if s.pins.relay {
 			s.drop(undropped)

@@ -64,3 +64,33 @@ func TestAWriteIsNotForwardedBeforeItsLeasesAreGone(t *testing.T) {
 		})
 	}
 }
+
+// A large value is only queued in a transaction: it is done with the others, or none of them is.
+func TestALargeWriteIsQueuedWhoeverHoldsItsLease(t *testing.T) {
+	var off atomic.Bool
+	f := start(t, options{wrap: func(f *front) backend.Store { return unheard{f.store, &off} }})
+	for _, heard := range []bool{true, false} {
+		t.Run(fmt.Sprintf("redis is heard again: %t", heard), func(t *testing.T) {
+			f.redis.Do(t, "DEL", "t:1", "t:2")
+			c := dial(t, f.addr)
+			c.do("+OK\r\n", "MULTI")
+			c.do("+QUEUED\r\n", "SET t:2 x")
+			off.Store(true)
+			c.send(frame("SET", "t:1", strings.Repeat("x", 300<<10)))
+			c.expect("+QUEUED\r\n")
+			off.Store(!heard)
+			c.send(frames("EXEC"))
+			want, done := "-EXECABORT Transaction discarded: REDISDOWN ", int64(0)
+			if heard {
+				want, done = "*2\r\n+OK\r\n+OK\r\n", 2
+			}
+			if got := c.reply(); !strings.HasPrefix(got, want) {
+				t.Errorf("EXEC: %.200q, want %q", got, want)
+			}
+			if n := f.redis.Do(t, "EXISTS", "t:1", "t:2"); n != done {
+				t.Errorf("%v of 2 writes are done, want %d", n, done)
+			}
+			off.Store(false)
+		})
+	}
+}
