@@ -3,8 +3,10 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"forebay/backend"
 	"forebay/backend/redis/wire"
 	"forebay/internal/cache"
 )
@@ -19,6 +21,10 @@ import (
 // more in all only if it answers each, slowly; the request ends with its budget all the same.
 //
 // What a client's own connection made it wait for is none of that: a GET behind a BLPOP has its budget from when Redis came to it, and so has an EXEC there.
+//
+// The same budget bounds all that a command waits for before it is sent: invalidations that are not done yet, the load of what it needs, the leases of what it
+// writes. If Redis has not said so of one command, it is not asked again for those that came with it (session.deaf): a pipeline of a hundred writes would be
+// answered after two minutes, and each read behind an invalidation that is kept be loaded a second after the one before it.
 //
 // A load has at least a tenth of the budget: a read that Redis has kept for all of it (GETDEL, say, which only Redis can do) may be answered at once by a
 // source that is well. So may the commands of a pipeline that each need a value in Redis, and have it loaded one after the other, as long as
@@ -38,14 +44,34 @@ func (srv *Server) loadContext(list []miss) (context.Context, context.CancelFunc
 	for _, m := range list {
 		oldest = min(oldest, m.at)
 	}
-	budget := srv.opts.Budget
-	return context.WithTimeout(context.Background(), max(srv.left(oldest), budget/10))
+	return srv.since(context.Background(), oldest)
+}
+
+// since is the context of what may take the rest of a budget that began at at, by wire.Now.
+func (srv *Server) since(ctx context.Context, at int64) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(srv.left(at), srv.opts.Budget/10))
 }
 
 // left is what is left of a budget that began then.
 func (srv *Server) left(began int64) time.Duration {
 	return srv.opts.Budget - time.Duration(wire.Now()-began)
 }
+
+// began is when the budget of the command that is being dispatched began, by wire.Now. The lock is held.
+func (s *session) began() int64 { return max(s.now, s.freed) }
+
+// errDeaf is why Redis is not asked once more.
+var errDeaf = fmt.Errorf("%w: it has not answered what came before in the same pipeline", backend.ErrStoreDown)
+
+// heard notes whether Redis has said what it was asked for the present command. The lock is held.
+func (s *session) heard(err error) {
+	if errors.Is(err, backend.ErrStoreDown) {
+		s.deaf = s.now
+	}
+}
+
+// unheard tells that Redis is not to be asked for the present command. The lock is held.
+func (s *session) unheard() bool { return s.deaf == s.now }
 
 // engineRead has the engine read what misses lack, within what is left of their budget.
 func (srv *Server) engineRead(db int, list []miss, wants []cache.Want, mode cache.Mode) []cache.Result {
@@ -73,7 +99,7 @@ type overdue struct {
 // of it, and with each that takes that, too, half as much: a pipeline of n of them ends in little more than a budget, whatever the source does, and all of
 // them are done if it is well.
 func (s *session) loadNeeds(load func(ctx context.Context) error) error {
-	began := max(s.now, s.freed)
+	began := s.began()
 	if s.overdue.began != began {
 		s.overdue = overdue{began: began}
 	}

@@ -105,21 +105,29 @@ func (s *session) fenceLoads(cmd *command, args [][]byte) (err error) {
 		return nil
 	}
 	s.submit()
+	if s.unheard() && (len(routed) > 0 || !known) {
+		return errDeaf
+	}
 	db := s.target.DB
 	if len(routed) > 0 {
 		routed = s.withAhead(routed)
 	}
+	ctx, cancel := s.srv.since(s.srv.ctx, s.began())
+	defer cancel()
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
+		s.heard(err)
 		if err != nil {
 			s.ahead.forgetGone()
 		}
 	}()
 	if !known {
-		return engine.FenceAll(-1)
+		err = engine.DropAll(ctx, -1)
+		engine.FenceAllHere(-1)
+		return err
 	}
-	err = engine.Drop(db, routed)
+	err = engine.Drop(ctx, db, routed)
 	if !cmd.keys(args, func(key []byte) { engine.FenceHere(db, key) }) {
 		engine.FenceAllHere(-1) // a script: it is not followed as closely as its keys allow
 	}
@@ -140,14 +148,23 @@ func (s *session) fenceTxLoads(tx *transaction) (err error) {
 		return nil
 	}
 	s.submit()
+	if s.unheard() && (all || len(routed) > 0) {
+		return errDeaf
+	}
 	db := s.target.DB
+	ctx, cancel := s.srv.since(s.srv.ctx, s.began())
+	defer cancel()
 	s.mu.Unlock()
-	defer s.mu.Lock()
+	defer func() {
+		s.mu.Lock()
+		s.heard(err)
+	}()
 	if all {
-		err = engine.FenceAll(-1)
+		err = engine.DropAll(ctx, -1)
+		engine.FenceAllHere(-1)
 	}
 	if err == nil {
-		err = engine.Drop(db, routed)
+		err = engine.Drop(ctx, db, routed)
 	}
 	for key := range tx.wrote {
 		engine.FenceHere(db, []byte(key))

@@ -92,7 +92,8 @@ type session struct {
 	batchFrom       uint64 // their first slot
 	sending         int    // replies to what is being submitted: of no connection yet
 	tx              *transaction
-	noRedis         bool // Redis must not be asked for what the present command reads: see settle, ownFor
+	deaf            int64 // now of the piece of bytes for which Redis has not said what it was asked: see budget.go
+	noRedis         bool  // Redis must not be asked for what the present command reads: see settle, ownFor
 	idle            idle
 
 	nears      near.Many // of an MGET that is being answered from the near copy

@@ -33,11 +33,15 @@ func (s *session) settle(cmd *command, args [][]byte) bool {
 		return true
 	}
 	s.submit()
-	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(s.srv.ctx, s.srv.opts.StoreBudget)
-	err := s.srv.opts.Invalid.Settle(ctx)
-	cancel()
-	s.mu.Lock()
+	err := errDeaf
+	if !s.unheard() {
+		s.mu.Unlock()
+		ctx, cancel := context.WithTimeout(s.srv.ctx, s.srv.opts.StoreBudget)
+		err = s.srv.opts.Invalid.Settle(ctx)
+		cancel()
+		s.mu.Lock()
+		s.heard(err)
+	}
 	switch {
 	case err == nil, s.gone:
 		return true

@@ -27,7 +27,7 @@ import (
 // The leases go first: a flight from here that is sealed by then is refused, or ends, while that is waited for; one that begins between has a lease
 // from after the drop, or is dropped by what follows.
 func (e *Engine) Fence(db int, keys ...[]byte) error {
-	err := e.Drop(db, keys)
+	err := e.Drop(context.Background(), db, keys)
 	e.FenceHere(db, keys...)
 	return err
 }
@@ -48,7 +48,13 @@ func (e *Engine) FenceHere(db int, keys ...[]byte) {
 
 // FenceAll is Fence for a command of which the keys are not known; a negative db means every database. Without routes it asks Redis nothing.
 func (e *Engine) FenceAll(db int) error {
-	defer e.FenceAllHere(db)
+	err := e.DropAll(context.Background(), db)
+	e.FenceAllHere(db)
+	return err
+}
+
+// DropAll is the part of FenceAll that concerns Redis. Its error is Fence's.
+func (e *Engine) DropAll(ctx context.Context, db int) error {
 	dbs := e.databases
 	if db >= 0 {
 		if dbs = nil; slices.Contains(e.databases, db) {
@@ -58,7 +64,7 @@ func (e *Engine) FenceAll(db int) error {
 	if len(dbs) == 0 {
 		return nil
 	}
-	return e.drop(func(ctx context.Context) error { return e.opts.Store.DropAll(ctx, dbs) })
+	return e.drop(ctx, func(ctx context.Context) error { return e.opts.Store.DropAll(ctx, dbs) })
 }
 
 // FenceAllHere is the part of FenceAll that concerns this process.
@@ -72,8 +78,9 @@ func (e *Engine) FenceAllHere(db int) {
 	}
 }
 
-// Drop is the part of Fence that concerns Redis, and so all processes: one round trip for all keys that have routes, none without. Its error is Fence's.
-func (e *Engine) Drop(db int, keys [][]byte) error {
+// Drop is the part of Fence that concerns Redis, and so all processes: one round trip for all keys that have routes, none without. It takes no longer
+// than ctx and the engine's Budget. Its error is Fence's.
+func (e *Engine) Drop(ctx context.Context, db int, keys [][]byte) error {
 	var routed [][]byte
 	var areas []string
 	for _, key := range keys {
@@ -89,14 +96,15 @@ func (e *Engine) Drop(db int, keys [][]byte) error {
 	if len(routed) == 0 {
 		return nil
 	}
-	return e.drop(func(ctx context.Context) error { return e.opts.Store.Drop(ctx, db, routed, areas) })
+	return e.drop(ctx, func(ctx context.Context) error { return e.opts.Store.Drop(ctx, db, routed, areas) })
 }
 
 // drop has leases dropped. That may be done twice: while Redis can be reached, and only does not do it (CLIENT PAUSE, a connection of which nothing is heard), it is
 // tried again for as long as a request may take.
-func (e *Engine) drop(try func(context.Context) error) error {
-	whole, cancel := context.WithTimeout(e.ctx, e.opts.Budget)
+func (e *Engine) drop(ctx context.Context, try func(context.Context) error) error {
+	whole, cancel := context.WithTimeout(ctx, e.opts.Budget)
 	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
 	for {
 		ctx, cancel := context.WithTimeout(whole, e.opts.StoreBudget)
 		err := try(ctx)
@@ -106,7 +114,7 @@ func (e *Engine) drop(try func(context.Context) error) error {
 		case err == nil:
 			return nil
 		case late && e.opts.Store.Up() && whole.Err() == nil:
-		case late || errors.Is(err, backend.ErrStoreDown):
+		case late || whole.Err() != nil || errors.Is(err, backend.ErrStoreDown):
 			return fmt.Errorf("%w: leases were not dropped: %w", backend.ErrStoreDown, err)
 		default:
 			e.opts.Log.Debug("redis refuses to drop leases before a write", "error", err)
