@@ -47,10 +47,16 @@ type Leaser interface {
 	// been dropped since.
 	Enter(ctx context.Context, db int, area string) (Lease, error)
 	// Drop takes the leases and markers of keys away, and the areas that they are in, before a client's write of them is forwarded. Without an error it is done.
+	// An error that wraps a [RefusedError] says that it is not, and may be possible any moment, as the write itself.
 	Drop(ctx context.Context, db int, keys [][]byte, areas []string) error
 	// DropAll does that for every key of some databases, in one step each.
 	DropAll(ctx context.Context, dbs []int) error
 }
+
+// RefusedError is what a store answers to every write for a time: it is a replica, say, or a script of somebody's runs too long.
+type RefusedError struct{ Reply string } // in the store's own words
+
+func (e *RefusedError) Error() string { return e.Reply }
 
 // Shape says what an Ask takes for the value.
 type Shape uint8

@@ -1,7 +1,11 @@
 package proxy
 
 import (
+	"errors"
+
 	"github.com/tidwall/redcon"
+
+	"forebay/backend"
 )
 
 // words splits a whole frame. The words alias it.
@@ -239,7 +243,7 @@ func (s *session) forward(cmd *command, frame []byte, args [][]byte) {
 		return
 	}
 	if cmd.writes {
-		if err := s.fence(cmd, args); err != nil && !s.readsBlind(cmd, args) {
+		if err := s.fence(cmd, args); err != nil && (!errors.Is(err, backend.ErrStoreDown) || !s.readsBlind(cmd, args)) {
 			s.reply([]byte(errorReply(err)))
 			return
 		}

@@ -16,6 +16,9 @@ const (
 
 // errorReply turns a failed load into the reply its reader gets. This is the one place where it is done.
 func errorReply(err error) string {
+	if refused, ok := errors.AsType[*backend.RefusedError](err); ok {
+		return "-" + line(refused.Reply) + "\r\n"
+	}
 	word, advice := "SOURCEINVALID", "ask the owner of the dataset"
 	switch {
 	case errors.Is(err, backend.ErrStoreDown):

@@ -33,7 +33,7 @@ func (s *session) reread(seq uint64, t wire.Target, tries int) {
 	}
 	r := &reread{s: s, seq: seq, target: t, tries: tries, takes: sl.op == opGetDel}
 	if undropped != nil {
-		r.answer(redisDown)
+		r.answer(errorReply(undropped))
 		s.Flush()
 		return
 	}

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"forebay/backend"
+	"forebay/internal/testkit"
 )
 
 // unheard is a store on whose connection nothing is heard of what is to be dropped, while clients' own connections are up.
@@ -92,5 +94,44 @@ func TestALargeWriteIsQueuedWhoeverHoldsItsLease(t *testing.T) {
 			}
 			off.Store(false)
 		})
+	}
+}
+
+// refuses is a store that takes no writes while leases are to be dropped, and does again when the client's write comes.
+type refuses struct {
+	backend.Store
+	redis *testkit.RedisServer
+	t     *testing.T
+}
+
+func (r refuses) Drop(ctx context.Context, db int, keys [][]byte, areas []string) error {
+	r.redis.Do(r.t, "CONFIG", "SET", "min-replicas-to-write", "1")
+	defer r.redis.Do(r.t, "CONFIG", "SET", "min-replicas-to-write", "0")
+	return r.Store.Drop(ctx, db, keys, areas)
+}
+
+// A write is not done either when Redis has refused to drop its leases: it may refuse no more when the write comes, and another's fill after it fits its lease.
+func TestAWriteWhoseLeasesCannotBeDroppedIsRefused(t *testing.T) {
+	f := start(t, options{wrap: func(f *front) backend.Store { return refuses{f.store, f.redis, t} }})
+	key := []byte("t:1")
+	grants, err := f.store.Acquire(t.Context(), 0, time.Minute, []backend.Ask{{Key: key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, f.addr)
+	const refusal = "NOREPLICAS Not enough good replicas to write.\r\n"
+	for name, tt := range map[string]struct{ send, want string }{
+		"DEL":           {frames("DEL t:1"), "-" + refusal},
+		"GETDEL":        {frames("GETDEL t:1"), "-" + refusal},
+		"a transaction": {frames("MULTI", "DEL t:1", "EXEC"), "+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded: " + refusal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.send(tt.send)
+			c.expect(tt.want)
+		})
+	}
+	_, _, err = f.store.Settle(t.Context(), 0, []backend.Entry{{Key: key, Lease: grants[0].Lease, Value: []byte("old"), TTL: time.Hour}})
+	if err != nil || f.redis.Do(t, "GET", "t:1") != "old" {
+		t.Errorf("what no write has come to is not stored: %v", err)
 	}
 }

@@ -64,6 +64,16 @@ func isShut(reply string) bool {
 	return false
 }
 
+// isPassing tells of an error reply whether it is given to every write alike, for a time that somebody else ends.
+func isPassing(reply string) bool {
+	for _, word := range []string{"READONLY ", "MISCONF ", "NOREPLICAS ", "BUSY "} {
+		if strings.HasPrefix(reply, word) {
+			return true
+		}
+	}
+	return false
+}
+
 // isBroken tells whether err is a connection that had ended, as pooled ones have after a restart: not a timeout and
 // not a refused dial, which asking again at once would only prolong.
 func isBroken(err error) bool {

@@ -369,8 +369,13 @@ func (c *Client) drop(ctx context.Context, db int, words []any) error {
 	if err != nil && isBroken(err) && ctx.Err() == nil {
 		err = del()
 	}
-	if err = c.failure(ctx, err); err != nil {
+	var reply goredis.Error
+	switch err = c.failure(ctx, err); {
+	case err == nil:
+		return nil
+	case errors.As(err, &reply) && isPassing(reply.Error()):
+		return fmt.Errorf("drop leases: %w", &backend.RefusedError{Reply: reply.Error()})
+	default:
 		return fmt.Errorf("drop leases: %w", err)
 	}
-	return nil
 }

@@ -22,7 +22,14 @@ import (
 //  2. DEL k goes to Redis on the clients' connection, and is done.
 //  3. The other's fill arrives. Its lease is there still: the old row is stored behind the DEL, and stays until its TTL.
 //
-// Where Redis refuses, as one does that is a replica or is loading, there is no error: it refuses the write as well, in its own words.
+// Where Redis refuses every write for a time, as a replica does, the error wraps a backend.RefusedError, which is what it would say to the write. It may say so no
+// more when the write comes, though, so that is not forwarded either:
+//
+//  1. As above; Redis is a replica, to which the other's lease has come from its primary. DEL of the lease is refused.
+//  2. It becomes the primary. DEL k is done.
+//  3. The other's fill arrives there, and finds its lease.
+//
+// Where Redis refuses Forebay's user the leases, there is no error: nobody has any.
 //
 // The leases go first: a flight from here that is sealed by then is refused, or ends, while that is waited for; one that begins between has a lease
 // from after the drop, or is dropped by what follows.
@@ -114,6 +121,8 @@ func (e *Engine) drop(ctx context.Context, try func(context.Context) error) erro
 		case err == nil:
 			return nil
 		case late && e.opts.Store.Up() && whole.Err() == nil:
+		case isRefused(err):
+			return err
 		case late || whole.Err() != nil || errors.Is(err, backend.ErrStoreDown):
 			return fmt.Errorf("%w: leases were not dropped: %w", backend.ErrStoreDown, err)
 		default:
@@ -121,4 +130,9 @@ func (e *Engine) drop(ctx context.Context, try func(context.Context) error) erro
 			return nil
 		}
 	}
+}
+
+func isRefused(err error) bool {
+	_, is := errors.AsType[*backend.RefusedError](err)
+	return is
 }
