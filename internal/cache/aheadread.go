@@ -193,7 +193,7 @@ func (r *reading) store(batch []*aheadRow) {
 	todo := make([]*load, 0, len(batch))
 	for _, row := range batch {
 		k := flightKey{r.db, string(row.key)}
-		f, begun, _ := e.flights.join(k)
+		f, begun, _ := e.flights.join(k, false)
 		if !begun {
 			continue // whoever has begun it will store it
 		}

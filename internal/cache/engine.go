@@ -167,9 +167,10 @@ func (e *Engine) round(
 	joined := make([]*flight, len(todo))
 	late := make([]bool, len(todo))
 	var mine []load
+	blind := mode.NoLook || !e.opts.Store.Up()
 	for n, i := range todo {
 		k := flightKey{db, string(wants[i].Key)}
-		f, begun, isLate := e.flights.join(k)
+		f, begun, isLate := e.flights.join(k, blind)
 		joined[n], late[n] = f, isLate
 		if begun {
 			e.busy.Add(1)

@@ -23,7 +23,8 @@ type outcome struct {
 
 // flight is one load of one key, and those who wait for it.
 type flight struct {
-	done chan struct{} // closed when out is set
+	done  chan struct{} // closed when out is set
+	blind bool          // begun by one for whom Redis is not asked
 
 	// Guarded by flights.mu.
 	sealed  bool // its fill, or its second look, is on its way: no one may join any more
@@ -51,21 +52,29 @@ type flight struct {
 //  2. The DEL is done. R begins, finds the key absent, and joins F2.
 //  3. The look's answer arrives: v1 is older than R. If someone has joined since the look was sent, F2 is sealed and looks once more, for
 //     all of them. (One look each would be a queue: of a thousand readers that look again, all but one join the first one's flight.)
+//
+// Why a reader for whom Redis is asked joins none that was begun without:
+//
+//  1. One connection to Redis stalls. R1's GET k is loaded without Redis (Mode.NoLook): F has no lease, and reads v1.
+//  2. A client of another process changes the row to v2, and deletes k: no lease is there to be dropped.
+//  3. R2's GET k comes by another connection, and is answered with nil. F's v1 is older than R2, who waits for F's end and looks again.
 type flights struct {
 	mu sync.Mutex
 	m  map[flightKey]*flight
 }
 
-// join returns the flight of k, and whether the caller has begun it and must end it. late tells that the flight is sealed: its value is older
-// than this reader, who must wait for its end (Redis is storing the value) and look again.
-func (fs *flights) join(k flightKey) (f *flight, begun, late bool) {
+// join returns the flight of k, and whether the caller has begun it and must end it. late tells that its value is, or may be, older
+// than this reader: it is sealed, or blind. Such a reader must wait for its end and look again.
+//
+// blind tells that Redis is not asked for this reader.
+func (fs *flights) join(k flightKey, blind bool) (f *flight, begun, late bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f := fs.m[k]; f != nil {
 		f.shared = f.shared || f.looking
-		return f, false, f.sealed
+		return f, false, f.sealed || f.blind && !blind
 	}
-	f = &flight{done: make(chan struct{})}
+	f = &flight{done: make(chan struct{}), blind: blind}
 	if fs.m == nil {
 		fs.m = map[flightKey]*flight{}
 	}

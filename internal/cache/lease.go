@@ -42,7 +42,7 @@ import (
 //     after they came. What was read ahead was so before they came, and is not.
 //
 // Without Redis there are no leases: loads are shared within the process, and nothing is stored. The same goes for reads that must not ask
-// Redis (Mode.NoLook). So while this process cannot reach Redis, a read that joins a flight may get what was in the source when the flight
+// Redis (Mode.NoLook), among each other. So while this process cannot reach Redis, a read that joins a flight may get what was in the source when the flight
 // began, though a client of another process has written since.
 const (
 	// leaseLife is how long a lease lives that nobody keeps: what a reader loses when the process that loads dies, which is within its budget.

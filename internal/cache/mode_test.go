@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,49 @@ func TestFenceOfALoadThatIsNotStored(t *testing.T) {
 		g.release()
 		wantResults(t, r.wait(), "v2")
 	})
+}
+
+// Who has asked Redis is not given what was read without, before a client of another process wrote (flights).
+func TestABlindLoadIsNotForThoseWhoAskRedis(t *testing.T) {
+	blind := cache.Mode{NoLook: true, NoFill: true}
+	for name, tt := range map[string]struct {
+		first, second cache.Mode
+		down          bool
+		want          string
+		queries       int
+	}{
+		"asked behind one that was not": {first: blind, want: "v2", queries: 2},
+		"neither is asked":              {first: blind, second: blind, want: "v1", queries: 1},
+		"redis is down for both":        {first: blind, down: true, want: "v1", queries: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fixture) {
+				f.store.setDown(tt.down)
+				f.source.set(1, 1, "v1")
+				g := newGate("answer of the query")
+				f.source.after = every(g)
+				first := f.startIn(context.Background(), 0, tt.first, "t:1:1")
+				g.held(t, 1)
+				f.source.set(1, 1, "v2")
+				_ = f.other().Fence(0, []byte("t:1:1"))
+				f.store.del("t:1:1")
+				var late []*reading
+				for range 10 {
+					late = append(late, f.startIn(context.Background(), 0, tt.second, "t:1:1"))
+				}
+				g.release()
+				wantResults(t, first.wait(), "v1")
+				for _, r := range late {
+					if got := strings.TrimSuffix(show(r.wait()[0]), "*"); got != tt.want {
+						t.Errorf("who came later has %s, want %s", got, tt.want)
+					}
+				}
+				if n := len(f.source.asked()); n != tt.queries {
+					t.Errorf("%d queries, want %d", n, tt.queries)
+				}
+			})
+		})
+	}
 }
 
 func TestEventsOfABatch(t *testing.T) {
