@@ -308,15 +308,21 @@ func (e *Engine) filled(l *load, err error) outcome {
 	return outcome{value: l.value}
 }
 
-// giveUp gives a lease up that its load has no use for.
-func (e *Engine) giveUp(l *load) {
-	if !l.lease.Held() {
+// giveUp gives leases up, of one database, that their loads have no use for.
+func (e *Engine) giveUp(loads ...*load) {
+	var entries []backend.Entry
+	for _, l := range loads {
+		if l.lease.Held() {
+			entries = append(entries, backend.Entry{Key: []byte(l.key), Lease: l.lease, Do: backend.GiveUp})
+			l.lease = backend.Lease{}
+		}
+	}
+	if len(entries) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), e.opts.StoreBudget)
 	defer cancel()
-	_, _, _ = e.opts.Store.Settle(ctx, l.db, []backend.Entry{{Key: []byte(l.key), Lease: l.lease, Do: backend.GiveUp}}) // else it ends by itself
-	l.lease = backend.Lease{}
+	_, _, _ = e.opts.Store.Settle(ctx, loads[0].db, entries) // else they end by themselves
 }
 
 // CoalescedFleet is how many keys were waited for that another process loaded.

@@ -146,6 +146,7 @@ func (e *Engine) refresh(list []*load) {
 
 // due takes the leases of values that are to be refreshed, and returns those that this process is to load.
 func (e *Engine) due(ctx context.Context, db int, list []*load) (mine []*load) {
+	var gone []*load
 	asks := make([]backend.Ask, len(list))
 	for i, l := range list {
 		asks[i] = backend.Ask{Key: []byte(l.key), Age: true, Refresh: true, Due: l.route.DueBelow()}
@@ -158,9 +159,10 @@ func (e *Engine) due(ctx context.Context, db int, list []*load) (mine []*load) {
 		case l.old && g.State == backend.Taken:
 			mine = append(mine, l)
 		case g.State == backend.Taken: // it is gone: nobody waits for it
-			e.giveUp(l)
+			gone = append(gone, l)
 		}
 	})
+	e.giveUp(gone...)
 	if err != nil {
 		return nil
 	}

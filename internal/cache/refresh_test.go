@@ -112,6 +112,34 @@ func (s *store) setFor(key, value string, ttl time.Duration) {
 	s.put(at(0, key), value, ttl)
 }
 
+// Values that have gone before their refresh are nobody's: their leases are given up together, and who reads them need not wait.
+func TestRefreshOfWhatHasGone(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		slow := 100 * time.Millisecond
+		f.store.before = func(context.Context, op) error {
+			<-time.After(slow)
+			return nil
+		}
+		var keys []string
+		for id := range 100 {
+			keys = append(keys, fmt.Sprint("ag:1:", id))
+		}
+		f.refresh(f.engine, keys...)
+		pass(time.Second)
+		if n := len(f.store.trips("end")); n > 4 { // as many as there are workers
+			t.Errorf("%d leases were given up by %d questions", len(keys), n)
+		}
+		if n := len(f.source.asked()); n != 0 {
+			t.Errorf("%d queries", n)
+		}
+		began := time.Now()
+		f.read(keys[99])
+		if took := time.Since(began); took > 3*slow {
+			t.Errorf("a read takes %v", took)
+		}
+	})
+}
+
 // 5 and 6 of refresh.go.
 func TestRefreshByOneProcess(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fixture) {
