@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"runtime"
@@ -156,4 +157,32 @@ func TestRestHitsNobodyAtWork(t *testing.T) {
 	clients.Wait()
 	close(done)
 	wg.Wait()
+}
+
+// What a client has sent is not kept once it is silent, nor what was noted of it: the keys whose leases went with the first of many writes.
+func TestSilentClientsKeepNothingOfTheirPipelines(t *testing.T) {
+	const count, writes = 20, 2000
+	f := start(t, options{})
+	f.lines.deaf.Store(true)
+	var pipeline strings.Builder
+	for i := range writes {
+		pipeline.WriteString(frames(fmt.Sprint("DEL t:", 100_000+i)))
+	}
+	dial(t, f.addr).do("+PONG\r\n", "PING")
+	before := held()
+	for range count {
+		fd := connect(t, f.addr)
+		defer syscall.Close(fd)
+		ask(t, fd, pipeline.String(), writes*len(":0\r\n"))
+	}
+	must(t, f.events.Flush(t.Context()))
+	f.server.Rest()
+	least := uint64(math.MaxUint64)
+	for range 20 {
+		now := held()
+		least = min(least, max(now.heap, before.heap)-before.heap)
+	}
+	if n := least / count; n > 16<<10+raceBytes {
+		t.Errorf("%d bytes of the heap a connection, want 16,384 at most", n)
+	}
 }

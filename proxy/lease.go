@@ -15,6 +15,8 @@ const (
 	// aheadFrames and aheadBytes bound how far writes are looked for.
 	aheadFrames = 512
 	aheadBytes  = 256 << 10
+	// keepGone is the most keys of a map that is used again: one that was emptied stays as large as it was.
+	keepGone = 64
 )
 
 // ahead is the routed keys, of the bytes that are being dispatched, whose leases have gone.
@@ -31,9 +33,10 @@ func (a *ahead) forget() {
 
 // forgetGone is called when leases were to go and may not have.
 func (a *ahead) forgetGone() {
-	if len(a.gone) > 0 {
-		clear(a.gone)
+	if len(a.gone) > keepGone {
+		a.gone = nil
 	}
+	clear(a.gone)
 }
 
 // leased returns the routed keys that a command may write and whose leases have not gone. known is false if it may write others: all generations are

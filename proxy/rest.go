@@ -82,6 +82,6 @@ func (s *session) rested() bool {
 		s.fifo.ring, s.batch, s.spare = nil, nil, nil
 	}
 	s.args, s.scratch, s.questions = nil, nil, nil
-	s.nears, s.nearRoutes = near.Many{}, nil
+	s.nears, s.nearRoutes, s.ahead = near.Many{}, nil, ahead{}
 	return true
 }

@@ -198,6 +198,7 @@ func (s *session) dispatch() {
 		}
 		s.readMore()
 	}
+	s.ahead.forget() // else the buffer is held, which may be any other client's by now
 	s.idle.busy = false
 	s.mu.Unlock()
 	s.weighIn()
