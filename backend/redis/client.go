@@ -46,6 +46,7 @@ type Client struct {
 	// slotTags is a tag for each slot, made at its first use: 10 ms.
 	slotTags               func() *[slots]string
 	acquire, settle, enter script
+	store                  script // of values that are alike: settle for most of them
 	ages, stamp, slide     script // of keys with stamps
 
 	cancel context.CancelFunc // ends the client's life
@@ -78,6 +79,7 @@ func Open(opt Options) *Client {
 	c := &Client{opt: opt, log: opt.Log, cancel: cancel, during: lifetime(life), pools: map[int]*goredis.Client{}}
 	c.slotTags = sync.OnceValue(slotTable)
 	c.acquire, c.settle, c.enter = newScript(acquireScript), newScript(settleScript), newScript(enterScript)
+	c.store = newScript(storeScript)
 	c.ages, c.stamp, c.slide = newScript(agesScript), newScript(stampScript), newScript(slideScript)
 	c.dialer = newDialer(c.during, opt)
 	c.state = newProber(c)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -35,18 +34,18 @@ func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks [
 	if err != nil {
 		return nil, err
 	}
-	by, size := c.acquire, 1 // of the answer for one key
+	by, size := &c.acquire, 1 // of the answer for one key
 	if aged > 0 {
-		by, size = c.ages, 3
+		by, size = &c.ages, 3
 	}
 	token := rand.Text()
-	calls := c.acquireCalls(token, "", life, asks)
-	err = c.run(ctx, pool, by, calls)
+	calls := c.acquireCalls(by, token, "", life, asks)
+	err = c.run(ctx, pool, calls)
 	if err != nil && isBroken(err) && ctx.Err() == nil {
 		former := token
 		token = rand.Text()
-		calls = c.acquireCalls(token, former, life, asks)
-		err = c.run(ctx, pool, by, calls)
+		calls = c.acquireCalls(by, token, former, life, asks)
+		err = c.run(ctx, pool, calls)
 	}
 	if err = c.failure(ctx, err); err != nil {
 		return nil, err
@@ -54,6 +53,13 @@ func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks [
 	grants := make([]backend.Grant, 0, len(asks))
 	for part := range slices.Chunk(asks, acquireBatch) {
 		list, err := calls[len(grants)/acquireBatch].cmd.Result()
+		if err == nil && len(list) == 1 { // all are
+			gen, _ := list[0].(string)
+			for range part {
+				grants = append(grants, backend.Grant{State: backend.Taken, Lease: backend.Lease{Generation: gen, Token: token}})
+			}
+			continue
+		}
 		if err == nil && len(list) != 1+size*len(part) {
 			err = errors.New("the script's answer has another length")
 		}
@@ -75,15 +81,24 @@ func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks [
 }
 
 // acquireCalls are the calls of acquireScript, or of agesScript, with which all asks are asked.
-func (c *Client) acquireCalls(token, former string, life time.Duration, asks []backend.Ask) (calls []*call) {
+func (c *Client) acquireCalls(by *script, token, former string, life time.Duration, asks []backend.Ask) (calls []*call) {
 	for part := range slices.Chunk(asks, acquireBatch) {
-		one := &call{keys: []any{generationKey}, args: []any{token, life.Milliseconds(), former}}
+		one := &call{by: by, keys: make([]any, 1, 1+3*len(part)), args: make([]any, 3, 4+2*len(part))}
+		one.keys[0] = generationKey
+		one.args[0], one.args[1], one.args[2] = token, life.Milliseconds(), former
+		if by == &c.acquire {
+			hows := make([]byte, len(part))
+			for i := range part {
+				hows[i] = how(&part[i])
+			}
+			one.args = append(one.args, hows)
+		}
 		for i := range part {
 			a := &part[i]
 			lease := c.leaseKey(a.Key)
-			one.keys, one.args = append(one.keys, a.Key, lease), append(one.args, how(a))
+			one.keys = append(one.keys, a.Key, lease)
 			if a.Age {
-				one.keys, one.args = append(one.keys, stampOf(lease)), append(one.args, a.Due.Milliseconds())
+				one.keys, one.args = append(one.keys, stampOf(lease)), append(one.args, string(how(a)), a.Due.Milliseconds())
 			}
 		}
 		calls = append(calls, one)
@@ -130,186 +145,14 @@ func grant(key []byte, item any, lease backend.Lease) backend.Grant {
 	}
 }
 
-const (
-	settleBatch = 256     // entries of one script
-	settleBytes = 1 << 20 // and bytes of their values, about: 2 ms in Redis
-)
-
-// Settle implements [backend.Leaser] by one script for up to 256 entries and 1 MiB, all in one round trip. It is sent once only. Values over
-// backend.MaxInline are set beside, before the script, and renamed by it.
-func (c *Client) Settle(ctx context.Context, db int, entries []backend.Entry) (fits []bool, errs []error, err error) {
-	fits, errs = make([]bool, len(entries)), make([]error, len(entries))
-	if len(entries) == 0 {
-		return fits, errs, nil
-	}
-	pool, err := c.ready(db)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, stamps := range []bool{false, true} { // a round trip for each that there is
-		s := c.newSettling(ctx, stamps)
-		for _, store := range []bool{true, false} { // values first: see leasescript.go
-			for i := range entries {
-				if storing(&entries[i]) == store && takesStamp(&entries[i]) == stamps {
-					s.add(i, &entries[i], errs)
-				}
-			}
-		}
-		if err := s.run(ctx, pool, entries, fits, errs); err != nil {
-			return nil, nil, err
-		}
-	}
-	return fits, errs, nil
-}
-
-// run sends the calls, and notes of each entry what came of it.
-func (s *settling) run(ctx context.Context, pool *goredis.Client, entries []backend.Entry, fits []bool, errs []error) error {
-	if len(s.calls) == 0 {
-		return nil
-	}
-	c, by := s.client, s.client.settle
-	if s.stamps {
-		by = c.stamp
-	}
-	if err := c.failure(ctx, c.run(ctx, pool, by, s.calls, s.staged...)); err != nil {
-		return err
-	}
-	for n, one := range s.calls {
-		list, err := one.cmd.Result()
-		if err == nil && len(list) != len(s.at[n]) {
-			err = errors.New("the script's answer has another length")
-		}
-		if err != nil {
-			return fmt.Errorf("settle leases: %w", err)
-		}
-		for k, item := range list {
-			i := s.at[n][k]
-			said, isError := item.(string)
-			number, _ := item.(int64)
-			fits[i] = isError || number == 1
-			if isError {
-				errs[i] = fmt.Errorf("fill %.100q: %w", entries[i].Key, s.cause(i, said))
-			}
-		}
-	}
-	return nil
-}
-
-func storing(e *backend.Entry) bool {
-	return e.Do == backend.StoreValue || e.Do == backend.RefreshValue
-}
-
-// settling gathers the calls of one Settle.
-type settling struct {
-	client *Client
-	ctx    context.Context //nolint:containedctx // of the one call that makes it
-	calls  []*call
-	at     [][]int // of each call, the entries
-	bytes  int     // of the last call
-	stamps bool    // by stampScript
-	staged []goredis.Cmder
-	stages map[int]goredis.Cmder // by entry
-}
-
-func (c *Client) newSettling(ctx context.Context, stamps bool) *settling {
-	return &settling{client: c, ctx: ctx, stamps: stamps, stages: map[int]goredis.Cmder{}}
-}
-
-// cause is the error of an entry of which Redis said why it took no value.
-func (s *settling) cause(i int, said string) error {
-	if said != "LOST" {
-		return replyError(said)
-	}
-	if cmd := s.stages[i]; cmd != nil && cmd.Err() != nil {
-		return cmd.Err()
-	}
-	return errStageLost
-}
-
-// add puts an entry into the last call, or a new one. One that stores without a TTL is not sent, and has its error.
-func (s *settling) add(i int, e *backend.Entry, errs []error) {
-	if e.TTL <= 0 && storing(e) {
-		errs[i] = fmt.Errorf("fill %.100q: ttl %v is not above zero", e.Key, e.TTL)
-		return
-	}
-	last := len(s.calls) - 1
-	if last < 0 || len(s.at[last]) >= settleBatch || s.bytes+len(e.Value) > settleBytes {
-		s.calls = append(s.calls, &call{keys: []any{generationKey, sessionFilled}})
-		s.at = append(s.at, nil)
-		s.bytes = 0
-		last++
-	}
-	s.bytes += len(e.Value)
-	s.at[last] = append(s.at[last], i)
-	lease := s.client.leaseKey(e.Key)
-	t := term{op: endings[e.Do : e.Do+1], lease: e.Lease, area: e.Area, ttl: e.TTL, staged: lease}
-	if storing(e) && e.Track {
-		t.mark = string(markOf(e))
-	}
-	if s.stamps {
-		s.client.stampTerm(&t, e)
-	}
-	switch {
-	case !storing(e):
-	case e.Hash:
-		t.op = "h"
-		backend.EachField(e.Value, func(name, value []byte) { t.values = append(t.values, name, value) })
-	case len(e.Value) > backend.MaxInline:
-		t.op, t.arg, t.staged = "m", strconv.Itoa(len(e.Value)), s.client.stageName(e.Key)
-		cmd := goredis.NewStatusCmd(s.ctx, "set", t.staged, e.Value, "px", stageLife.Milliseconds())
-		s.staged = append(s.staged, cmd)
-		s.stages[i] = cmd
-	default:
-		t.values = []any{e.Value}
-	}
-	t.into(s.calls[last], e.Key, lease)
-}
-
-// endings are the scripts' names of backend.Ending, in its order.
-const endings = "sncfks"
-
-// term is one entry as settleScript is given it.
-type term struct {
-	op     string
-	lease  backend.Lease
-	area   backend.Area
-	ttl    time.Duration
-	arg    string
-	mark   string
-	staged string
-	values []any
-
-	stamps bool // for stampScript
-	stamp  string
-	seen   string
-}
-
-func (t *term) into(c *call, key []byte, lease string) {
-	ms := t.ttl.Milliseconds()
-	if t.ttl > 0 {
-		ms = max(ms, 1)
-	}
-	area := lease
-	if t.area.Since.Held() {
-		area = areaPrefix + t.area.Name
-	}
-	c.keys = append(c.keys, key, lease, t.staged, area)
-	c.args = append(c.args, t.op, t.lease.Generation, t.lease.Token, t.area.Since.Generation, t.area.Since.Token, max(ms, 0), t.arg, t.mark)
-	if t.stamps {
-		c.keys, c.args = append(c.keys, t.stamp), append(c.args, t.seen)
-	}
-	c.args = append(c.args, len(t.values))
-	c.args = append(c.args, t.values...)
-}
-
 // Enter implements [backend.Leaser].
 func (c *Client) Enter(ctx context.Context, db int, area string) (backend.Lease, error) {
 	pool, err := c.ready(db)
 	if err != nil {
 		return backend.Lease{}, err
 	}
-	one := &call{keys: []any{generationKey, areaPrefix + area}, args: []any{rand.Text()}}
-	if err := c.failure(ctx, c.run(ctx, pool, c.enter, []*call{one})); err != nil {
+	one := &call{by: &c.enter, keys: []any{generationKey, areaPrefix + area}, args: []any{rand.Text()}}
+	if err := c.failure(ctx, c.run(ctx, pool, []*call{one})); err != nil {
 		return backend.Lease{}, err
 	}
 	list, err := one.cmd.Result()

@@ -19,6 +19,7 @@ func newScript(text string) script {
 
 // call is one run of a script, which answers with a list.
 type call struct {
+	by   *script
 	keys []any
 	args []any
 	cmd  *goredis.SliceCmd
@@ -34,10 +35,10 @@ func (c *call) command(ctx context.Context, how, what string) *goredis.SliceCmd 
 
 // run sends first and then the calls, in one round trip, and a second time those of which the server did not know the script (after its restart), which it
 // has not begun. Each call's answer or error is in its cmd. err is go-redis's own, and only for what is not a reply to one of them.
-func (c *Client) run(ctx context.Context, pool *goredis.Client, s script, calls []*call, first ...goredis.Cmder) error {
+func (c *Client) run(ctx context.Context, pool *goredis.Client, calls []*call, first ...goredis.Cmder) error {
 	cmds := first
 	for _, one := range calls {
-		cmds = append(cmds, one.command(ctx, "evalsha", s.digest))
+		cmds = append(cmds, one.command(ctx, "evalsha", one.by.digest))
 	}
 	if err := c.pipeline(ctx, pool, cmds); err != nil {
 		return err
@@ -45,7 +46,7 @@ func (c *Client) run(ctx context.Context, pool *goredis.Client, s script, calls 
 	cmds = nil
 	for _, one := range calls {
 		if err := one.cmd.Err(); err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") {
-			cmds = append(cmds, one.command(ctx, "eval", s.text))
+			cmds = append(cmds, one.command(ctx, "eval", one.by.text))
 		}
 	}
 	return c.pipeline(ctx, pool, cmds)

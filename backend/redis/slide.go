@@ -28,9 +28,9 @@ func (c *Client) Slide(ctx context.Context, db int, slides []backend.Slide) (lef
 	}
 	calls := make([]*call, len(slides))
 	for i, s := range slides {
-		calls[i] = &call{keys: []any{s.Key, stampOf(c.leaseKey(s.Key))}, args: []any{s.Below.Milliseconds(), max(s.To.Milliseconds(), 1)}}
+		calls[i] = &call{by: &c.slide, keys: []any{s.Key, stampOf(c.leaseKey(s.Key))}, args: []any{s.Below.Milliseconds(), max(s.To.Milliseconds(), 1)}}
 	}
-	if err := c.failure(ctx, c.run(ctx, pool, c.slide, calls)); err != nil {
+	if err := c.failure(ctx, c.run(ctx, pool, calls)); err != nil {
 		return nil, err
 	}
 	left = make([]time.Duration, len(slides))

@@ -125,11 +125,11 @@ func (s *stage) Commit(ctx context.Context, lease backend.Lease, ttl time.Durati
 		return false, fmt.Errorf("store %.100q: ttl %v is not above zero", s.key, ttl)
 	}
 	s.ended = true
-	one := &call{keys: []any{generationKey, sessionFilled}}
+	one := &call{by: &s.client.stamp, keys: []any{generationKey, sessionFilled}}
 	hidden := s.client.leaseKey(s.key)
 	t := term{op: "m", lease: lease, ttl: ttl, arg: strconv.FormatInt(s.size, 10), mark: s.mark(track), staged: s.name, stamps: true, stamp: stampOf(hidden)}
 	t.into(one, s.key, hidden)
-	if err := s.client.failure(ctx, s.client.run(ctx, s.pool, s.client.stamp, []*call{one})); err != nil {
+	if err := s.client.failure(ctx, s.client.run(ctx, s.pool, []*call{one})); err != nil {
 		return false, fmt.Errorf("store %.100q: %w", s.key, err)
 	}
 	list, err := one.cmd.Result()

@@ -50,11 +50,11 @@ func (c *Client) acquireBoth(ctx context.Context, db int, life time.Duration, as
 }
 
 // how is the scripts' name of what an ask wants.
-func how(a *backend.Ask) string {
+func how(a *backend.Ask) byte {
 	if a.Refresh {
-		return "SHA"[a.As : a.As+1]
+		return "SHA"[a.As]
 	}
-	return "sha"[a.As : a.As+1]
+	return "sha"[a.As]
 }
 
 // takesStamp tells whether an entry is for stampScript.
