@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -120,4 +121,15 @@ func TestBudgetOfATransaction(t *testing.T) {
 	}
 	network.Restore()
 	eventually(t, "redis is up again", f.store.Up)
+}
+
+// Whether a client is blocked is looked for among what it still awaits. All may be answered, and the slots gone, as soon as it was sent.
+func TestNothingIsAwaitedOnAnOwnConnection(t *testing.T) {
+	f := start(t, options{})
+	c := dial(t, f.addr)
+	c.do(":1\r\n+OK\r\n:1\r\n+OK\r\n", "RPUSH list x", "SELECT 1", "RPUSH list x", "SELECT 0")
+	for i := range 500 {
+		c.send(strings.Repeat(frames("BLMOVE list list LEFT LEFT 0"), 20) + frames(fmt.Sprint("SELECT ", 1-i%2)))
+		c.expect(strings.Repeat(bulk("x"), 20) + "+OK\r\n")
+	}
 }
