@@ -85,6 +85,7 @@ func TestMetrics(t *testing.T) {
 	err = m.RegisterGauges(metric.Gauges{
 		NearBytes:        func() int64 { return 0 },
 		RedisMemory:      func() (int64, int64, bool) { return 0, 0, true },
+		RedisReplaced:    func() int64 { return 0 },
 		ConnectedClients: func() int64 { return 0 },
 		Loads:            func() metric.Loads { return metric.Loads{Refusals: map[string]int64{"full": 1}} },
 		Backends:         []metric.Backend{{Name: "redis", Up: func() bool { return true }}},

@@ -87,6 +87,7 @@ var classes = map[string]class{
 	"hello": local, "auth": local, "select": local, "client": local, "reset": local, "quit": local, "forebay": local,
 	"multi": multi, "exec": exec, "discard": discard, "watch": watch, "unwatch": unwatch,
 	"wait": blocking, "waitaof": blocking, "script": blocking, "function": blocking, "debug": blocking,
+	"flushall": blocking, "flushdb": blocking, // from Redis 7.4 on they wait for the memory to be freed, in the background
 	"command":   blocking, // COMMAND DOCS is large, and SCRIPT KILL must not queue behind the script
 	"subscribe": subscribe, "psubscribe": subscribe, "ssubscribe": subscribe,
 	"unsubscribe": subscribe, "punsubscribe": subscribe, "sunsubscribe": subscribe,

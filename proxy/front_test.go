@@ -227,7 +227,7 @@ func start(t testing.TB, o options) *front {
 		Budget: 3 * time.Second, StoreBudget: time.Second, Loads: 64,
 		Settle: func(ctx context.Context) error { return f.queue.Settle(ctx) },
 	})
-	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: addr})
+	pool := wire.NewPool(wire.Options{Network: "tcp", Addr: addr, Executes: func(ctx context.Context) bool { return f.store.Executes(ctx) == nil }})
 	if o.tracker != nil {
 		f.near = near.New(near.Options{MaxBytes: 64 << 20, Tracker: o.tracker, Now: wire.Now})
 	}

@@ -69,6 +69,7 @@ func (n *node) startGauges() error {
 	err := n.metrics.RegisterGauges(metric.Gauges{
 		NearBytes:        func() int64 { return n.near.Stats().Bytes },
 		RedisMemory:      n.memory.get,
+		RedisReplaced:    n.pool.Replaced,
 		ConnectedClients: func() int64 { return int64(n.front.Clients()) },
 		Backends:         backends,
 		Loads:            n.loadGauges,

@@ -197,6 +197,10 @@ func (n *node) startPool(context.Context) error {
 	n.pool = wire.NewPool(wire.Options{
 		Network: n.redisAddr.network, Addr: n.redisAddr.addr, TLS: n.redisAddr.tls, DialTimeout: n.cfg.Redis.Timeout,
 		GiveUp: n.cfg.Budget, Down: func() bool { return !n.redis.Up() },
+		Executes: func(ctx context.Context) bool { return n.redis.Executes(ctx) == nil },
+		Replaced: func(owed time.Duration) {
+			n.log.Warn("connection to redis went dead: closed, and made anew when needed", "owed", owed.Round(time.Millisecond))
+		},
 	})
 	n.up.push("pool", closed(n.pool.Close))
 	return nil

@@ -17,6 +17,7 @@ func redisFaults() []fault {
 	return []fault{
 		{"Redis killed and started again, empty", redisRestarted},
 		{"Redis paused for 3 s", redisPaused},
+		{"connection to Redis stranded", redisStranded},
 		{"Redis full, without eviction", redisFull},
 		{"10,000 keys expire at once", redisExpires},
 	}
@@ -160,6 +161,44 @@ func redisPaused(t *testing.T, o *outcome) {
 		return ask(counter, "DEL", taggedKey(200)).word == "value" && f.rows.get(200).put(counter).word == "value" &&
 			f.redis.Do(t, "EXISTS", taggedKey(200)) == int64(1)
 	})
+	o.served(t, "hits", routed.stop())
+	f.missed(t, o, missing.stop())
+	f.rows.wantCacheRight(t, f.redis, 4*perPartition)
+}
+
+// The connections that are open go dead without a word, as when a firewall has forgotten them; new ones reach Redis. Forebay's shared one is found out, as Redis
+// executes on another what was asked later, and closed.
+func redisStranded(t *testing.T, o *outcome) {
+	var network *testkit.FaultProxy
+	f := newFleet(t, taggedRows(t, "ASC", 4*perPartition), 1, func(s *setup) {
+		network = testkit.NewFaultProxy(t, "tcp", s.redis)
+		s.redis = network.Addr
+	})
+	f.warm(t)
+	at := f.all[0]
+	routed, missing := at.ask(t, 2, f.hits), at.ask(t, 2, f.misses)
+	unrouted := at.read(t, 2, func(reader, i int) []any { return [][]any{{"GET", "mine"}, {"SET", "mine", i}}[reader] })
+	routed.more(t, 50)
+	missing.more(t, 20)
+	unrouted.more(t, 50)
+	network.Strand()
+	stranded := time.Now()
+	c := at.client(t)
+	o.recovers(t, stranded, "the connection is replaced: writes are taken, values filled", func() bool {
+		return ask(c, "DEL", taggedKey(200)).word == "value" && f.rows.get(200).put(c).word == "value" &&
+			f.redis.Do(t, "EXISTS", taggedKey(200)) == int64(1)
+	})
+	at.wantMore(t, "forebay_redis_connections_replaced_total", 0)
+	routed.more(t, 50)
+	missing.more(t, 20)
+	unrouted.more(t, 50)
+	if log := at.log(); !strings.Contains(log, "connection to redis went dead") {
+		t.Errorf("it does not say that its connection was dead:\n%s", log)
+	}
+	list := unrouted.stop()
+	o.add(t, "unrouted", list, "value", "nil", "REDISDOWN", "EOF")
+	wantFew(t, list, "REDISDOWN", 2)
+	wantFew(t, list, "EOF", 2)
 	o.served(t, "hits", routed.stop())
 	f.missed(t, o, missing.stop())
 	f.rows.wantCacheRight(t, f.redis, 4*perPartition)

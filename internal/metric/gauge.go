@@ -11,6 +11,7 @@ import (
 type Gauges struct {
 	NearBytes        func() int64                      // bytes of keys and values in the near copy
 	RedisMemory      func() (used, max int64, ok bool) // as INFO last said, max 0 for no bound; ok false: not known
+	RedisReplaced    func() int64                      // shared connections to Redis that were found dead, since the start
 	ConnectedClients func() int64                      // open client connections
 	SpoolBytes       func() int64                      // bytes of events on disk that are yet to be sent
 	Backends         []Backend
@@ -47,12 +48,13 @@ func newGaugeCollector(g *Gauges) *collector {
 	near := prometheus.NewDesc("forebay_near_bytes", "Bytes of keys and values held in this process.", nil, nil)
 	used := prometheus.NewDesc("forebay_redis_memory_used_bytes", "Memory that Redis uses, as its INFO last said.", nil, nil)
 	limit := prometheus.NewDesc("forebay_redis_memory_max_bytes", "Redis's maxmemory, as its INFO last said; 0 is no bound.", nil, nil)
+	replaced := prometheus.NewDesc("forebay_redis_connections_replaced_total", "Shared connections to Redis that went dead without a word and were replaced.", nil, nil)
 	clients := prometheus.NewDesc("forebay_connected_clients", "Client connections that are open.", nil, nil)
 	spool := prometheus.NewDesc("forebay_events_spool_bytes", "Bytes of events on disk that are yet to be sent.", nil, nil)
 	loads := newLoadDescs()
 	up := prometheus.NewDesc("forebay_backend_up", "1 if the backend answered lately, else 0.", []string{"backend"}, nil)
 	return &collector{
-		descs: append(loads.all(), near, used, limit, clients, spool, up),
+		descs: append(loads.all(), near, used, limit, replaced, clients, spool, up),
 		collect: func(ch chan<- prometheus.Metric) {
 			gauge := func(d *prometheus.Desc, ask func() int64) {
 				if ask != nil {
@@ -62,6 +64,9 @@ func newGaugeCollector(g *Gauges) *collector {
 			gauge(near, g.NearBytes)
 			gauge(clients, g.ConnectedClients)
 			gauge(spool, g.SpoolBytes)
+			if g.RedisReplaced != nil {
+				ch <- prometheus.MustNewConstMetric(replaced, prometheus.CounterValue, float64(g.RedisReplaced()))
+			}
 			if g.RedisMemory != nil {
 				if u, l, ok := g.RedisMemory(); ok {
 					ch <- prometheus.MustNewConstMetric(used, prometheus.GaugeValue, float64(u))

@@ -202,7 +202,7 @@ func TestGauges(t *testing.T) {
 	n := func(v int64) func() int64 { return func() int64 { return v } }
 	known := false
 	g := metric.Gauges{
-		NearBytes: n(1), ConnectedClients: n(2), SpoolBytes: n(3),
+		NearBytes: n(1), ConnectedClients: n(2), SpoolBytes: n(3), RedisReplaced: n(6),
 		RedisMemory: func() (int64, int64, bool) { return 4, 5, known },
 		Backends: []metric.Backend{
 			{Name: "redis", Up: func() bool { return true }}, {Name: "kafka", Up: func() bool { return false }},
@@ -215,7 +215,7 @@ func TestGauges(t *testing.T) {
 		t.Error("the gauges were registered twice")
 	}
 	want := map[string]float64{
-		"forebay_near_bytes{}": 1, "forebay_connected_clients{}": 2, "forebay_events_spool_bytes{}": 3,
+		"forebay_near_bytes{}": 1, "forebay_connected_clients{}": 2, "forebay_events_spool_bytes{}": 3, "forebay_redis_connections_replaced_total{}": 6,
 		"forebay_backend_up{backend=redis}":                               1,
 		"forebay_build_info{goversion=go1.26,revision=abc,version=1.2.3}": 1,
 	}

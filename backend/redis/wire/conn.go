@@ -64,8 +64,13 @@ type Conn struct {
 	retired bool
 	closed  bool
 
-	lastUse atomic.Int64 // by Now; for closing idle connections
+	heard   atomic.Int64 // by Now: when bytes last came
+	wrote   atomic.Int64 // by Now: when bytes were last taken
 	pushing atomic.Int64 // by Now: since when the socket has not taken what is being written; 0: nothing is
+
+	streams atomic.Bool // a large reply has begun and not ended
+	lent    atomic.Bool // a receiver has a part of it: nothing is read meanwhile, and that is not Redis's doing
+	doubt   doubt       // of the pool's watch goroutine alone
 }
 
 func newConn(nc net.Conn, t Target, owner Receiver, o *Options) *Conn {
@@ -75,7 +80,7 @@ func newConn(nc net.Conn, t Target, owner Receiver, o *Options) *Conn {
 		c.owner = new(atomic.Pointer[Receiver])
 		c.owner.Store(&owner)
 	}
-	c.lastUse.Store(Now())
+	c.heard.Store(Now())
 	return c
 }
 
@@ -146,7 +151,7 @@ func (c *Conn) write() {
 	}
 	c.writing = false
 	c.mu.Unlock()
-	c.lastUse.Store(Now())
+	c.wrote.Store(Now())
 }
 
 // retire lets the connection take no new command. The reader, who calls it, ends it when the last reply has come.
@@ -234,6 +239,11 @@ func (c *Conn) waiting(now int64) time.Duration {
 		return 0
 	}
 	return time.Duration(now - c.fifo.head().at)
+}
+
+// unused is for how long nothing has come or gone.
+func (c *Conn) unused(now int64) time.Duration {
+	return time.Duration(now - max(c.heard.Load(), c.wrote.Load()))
 }
 
 // stuck is for how long the socket has not taken what is being written. Whoever submits more than the buffer holds waits for it.

@@ -50,6 +50,11 @@ type Options struct {
 	// A Redis that is only slow answers someone.
 	GiveUp time.Duration
 	Down   func() bool // nil: never
+	// Executes sends Redis a command that does nothing, of the class that CLIENT PAUSE … WRITE postpones, on a connection made for it, and tells whether it was
+	// executed: an error, -BUSY say, is no yes. By that the pool knows a shared connection to be dead; nil: it never does. It must end soon after its context.
+	Executes func(context.Context) bool
+	// Replaced is told, from the watch goroutine, that a shared connection was dead, was owed a reply for so long, and is closed. nil: nobody is.
+	Replaced func(owed time.Duration)
 }
 
 func (o *Options) defaults() {
@@ -89,7 +94,7 @@ func (o *Options) dial(ctx context.Context, t Target) (net.Conn, error) {
 func (o *Options) dialID(ctx context.Context, t Target, ask bool) (net.Conn, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.DialTimeout)
 	defer cancel()
-	var d net.Dialer
+	d := net.Dialer{Control: endUnacked}
 	nc, err := d.DialContext(ctx, o.Network, o.Addr)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", backend.ErrStoreDown, err)

@@ -15,5 +15,6 @@
 //   - On a shared connection a receiver never blocks the reader, with one exception: before a reply is streamed the connection is
 //     retired, so that it takes no new commands and only what was already asked waits.
 //   - A connection that broke tells every receiver how many replies it will not get and whether a byte of their commands had left.
+//   - Nothing is closed because it is silent: only what is known to be dead (stranded.go), or while Redis answers nobody ([Options.Down]).
 //   - Memory: the write buffer is bounded by [Options.WriteBuffer] (submitters wait), the read buffer by [StreamAt] plus one read.
 package wire

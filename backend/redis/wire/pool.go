@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"forebay/backend"
@@ -23,6 +24,8 @@ type Pool struct {
 	idleN  int
 	all    map[*Conn]struct{}
 	closed bool
+
+	replaced atomic.Int64 // shared connections that were found dead
 }
 
 // place is where the one shared connection of a target stands, or is being made.
@@ -202,15 +205,20 @@ func (p *Pool) forget(c *Conn) bool {
 	return false
 }
 
-// watch closes what is idle and tells the receivers of overdue replies.
+// watch closes what is idle, what Redis does not answer and what is dead, and tells the receivers of overdue replies.
 func (p *Pool) watch() {
 	defer p.wg.Done()
 	tick := time.NewTicker(p.opts.Stall / 10)
 	defer tick.Stop()
+	in := newInquest(p)
+	defer in.end()
 	for {
 		select {
 		case <-p.stop:
 			return
+		case t := <-in.answers:
+			in.hear(t)
+			continue
 		case <-tick.C:
 		}
 		now := Now()
@@ -218,13 +226,16 @@ func (p *Pool) watch() {
 			switch waiting := c.waiting(now); {
 			case (waiting > p.opts.GiveUp || c.stuck(now) > p.opts.GiveUp) && p.opts.Down():
 				c.Close() // its receivers are told: an error for a read, the end for a write, as nobody knows whether it was done
+			case in.dead(c, now):
+				p.replace(c, now)
 			case waiting > p.opts.Stall:
 				c.stalled()
 			}
-			if now-c.lastUse.Load() > int64(p.opts.Idle) {
+			if c.unused(now) > p.opts.Idle {
 				p.closeIdle(c)
 			}
 		}
+		in.ask(now)
 	}
 }
 

@@ -54,7 +54,7 @@ func (c *Conn) read() {
 		n, err := c.nc.Read(r.buf[r.end:])
 		r.end += n
 		if n > 0 {
-			c.lastUse.Store(Now())
+			c.heard.Store(Now()) // before anything of it is given: see stranded.go
 			ok := r.take()
 			r.flush()
 			if !ok {
@@ -194,9 +194,17 @@ func (r *reader) begin() bool {
 		c.retire()
 	}
 	r.large = recv
-	recv.Part(r.buf[r.first:r.pos], false)
-	r.first = r.pos
+	c.streams.Store(true)
+	r.part(false)
 	return true
+}
+
+// part gives the bytes of a large reply that were scanned.
+func (r *reader) part(last bool) {
+	r.c.lent.Store(true)
+	r.large.Part(r.buf[r.first:r.pos], last)
+	r.c.lent.Store(false)
+	r.first = r.pos
 }
 
 // stream gives the next part of a large reply. more tells that the reply ended and bytes are left.
@@ -207,14 +215,14 @@ func (r *reader) stream() (more, ok bool) {
 	}
 	r.pos += n
 	if n > 0 {
-		r.large.Part(r.buf[r.first:r.pos], done)
-		r.first = r.pos
+		r.part(done)
 	}
 	if !done {
 		return false, true
 	}
 	r.touch(r.large)
 	r.large = nil
+	r.c.streams.Store(false)
 	return true, true
 }
 
