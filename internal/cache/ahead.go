@@ -11,7 +11,8 @@ import (
 
 // A route may read ahead: a miss of a row loads the rows of its partition too, as an epoch will ask for them soon.
 //
-//  1. A miss whose partition is not being read begins to read it (aheadread.go): one query of all its rows, in pages, up to the route's bytes.
+//  1. A miss whose partition is not being read begins to read it (aheadread.go), unless another process does (aheadclaim.go): one query of all its rows, in pages,
+//     up to the route's bytes.
 //  2. Whose row comes gets it at once. So does who asks meanwhile, if the row has not passed. The other rows are stored in batches.
 //  3. Whom the reading does not serve in aheadFor, or at all (it was cut, or the row had passed), is loaded like any other miss.
 //  4. A partition that was read is not read again for aheadAgain, unless an eighth of its rows is missed: what is missing then was evicted or

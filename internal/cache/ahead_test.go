@@ -327,3 +327,38 @@ func TestCloseEndsReadings(t *testing.T) {
 		f.idle()
 	})
 }
+
+// Two processes miss rows of one partition: one of them reads it, the other what its own readers ask for.
+func TestOneProcessReadsAPartition(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fixture) {
+		other := newFixture(t, func(o *cache.Options) { o.Store, o.Source = f.store, f.source })
+		f.partition(300)
+		g := newGate("row 200")
+		f.source.row = atRow(g, 200)
+		first := f.start("ra:1:7")
+		g.held(t, 1)
+		wantResults(t, first.wait(), "v7")
+		wantResults(t, other.read("ra:1:250", "ra:1:251"), "v250", "v251")
+		wantQueries(t, f, "all, 2")
+		time.Sleep(3 * time.Second) // the lease is kept for as long as the reading takes
+		wantResults(t, other.read("ra:1:252"), "v252")
+		wantQueries(t, f, "all, 2, 1")
+		g.release()
+		synctest.Wait()
+		for i := range 300 {
+			if v, _ := f.store.get(fmt.Sprint("ra:1:", i)); v != fmt.Sprint("v", i) {
+				t.Fatalf("row %d is %q in redis", i, v)
+			}
+		}
+		// It is given up: once enough is missed again, the other reads the partition.
+		for i := range 40 {
+			f.store.del(fmt.Sprint("ra:1:", i))
+		}
+		for i := range 17 {
+			other.read(fmt.Sprint("ra:1:", i))
+		}
+		if got := f.queries(); strings.Count(got, "all") != 2 {
+			t.Errorf("queries: %s", got)
+		}
+	})
+}

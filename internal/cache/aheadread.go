@@ -53,10 +53,14 @@ func (e *Engine) runAhead(a *ahead) {
 			r.store(batch)
 		}
 	})
-	err := r.read(ctx)
+	release, err := r.begin(ctx)
+	if err == nil {
+		defer release() // when all is stored
+		err = r.read(ctx)
+	}
 	r.flush()
 	close(r.out)
-	cut := errors.Is(err, errCut)
+	cut, elsewhere := errors.Is(err, errCut), errors.Is(err, errElsewhere)
 	if e.ctx.Err() != nil {
 		err, cut = ErrClosed, false
 	}
@@ -66,7 +70,7 @@ func (e *Engine) runAhead(a *ahead) {
 		for _, w := range list {
 			switch {
 			case w.gone:
-			case cut || err == nil && a.from != nil:
+			case cut || elsewhere || err == nil && a.from != nil:
 				w.give(true)
 			default: // the source has no such row, or could not be asked
 				w.err, w.area = err, a.area
@@ -81,18 +85,32 @@ func (e *Engine) runAhead(a *ahead) {
 	e.aheads.mu.Unlock()
 }
 
-// read asks for the rows.
-func (r *reading) read(ctx context.Context) error {
+// begin waits for a turn, which read gives back, and claims the partition, until release is called.
+func (r *reading) begin(ctx context.Context) (release func(), err error) {
 	e := r.engine
 	select {
 	case e.aheads.turns <- struct{}{}:
-		defer func() { <-e.aheads.turns }()
 	case <-ctx.Done():
-		return errCut // the loads that waited have gone
+		return nil, errCut // the loads that waited have gone
 	}
-	if err := r.enter(ctx); err != nil {
-		return errCut // Redis takes nothing: the loads that wait go by themselves
+	release, err = r.claim(ctx)
+	if err == nil {
+		if err = r.enter(ctx); err == nil {
+			return release, nil
+		}
+		release()
 	}
+	<-e.aheads.turns
+	if errors.Is(err, errElsewhere) {
+		return nil, err
+	}
+	return nil, errCut // Redis takes nothing: the loads that wait go by themselves
+}
+
+// read asks for the rows.
+func (r *reading) read(ctx context.Context) error {
+	e := r.engine
+	defer func() { <-e.aheads.turns }()
 	if err := e.acquire(ctx); err != nil {
 		return err
 	}
