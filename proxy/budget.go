@@ -121,7 +121,7 @@ func (s *session) blocked() bool {
 	if !s.own {
 		return false
 	}
-	for seq := max(s.fifo.cursor, s.fifo.head); seq < s.fifo.tail; seq++ {
+	for seq := max(s.fifo.cursor, s.fifo.head); seq < s.fifo.tail; seq++ { // the cursor may be behind: see next
 		if sl := s.fifo.at(seq); sl.blocks && sl.state == waiting {
 			return true
 		}
