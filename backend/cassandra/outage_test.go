@@ -78,7 +78,9 @@ func (o *outage) fails(t *testing.T, times int, within time.Duration, causes ...
 
 // One server goes through everything that can happen to it, as starting one takes long. Each phase begins and ends with it serving.
 func TestOutages(t *testing.T) {
-	server := testkit.NewCassandra(t)
+	begun := testkit.BeginCassandra(t)
+	t.Parallel() // so that it starts while other tests run
+	server := begun()
 	keyspace := testkit.Keyspace(t, server.Addr)
 	rows := backendtest.Samples()[:3]
 	samples(t, testkit.Session(t, server.Addr, keyspace), rows)

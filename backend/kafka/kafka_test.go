@@ -165,7 +165,9 @@ func TestCloseSendsWhatLingers(t *testing.T) {
 
 // One private broker, and what happens to events while it is away.
 func TestKafkaAway(t *testing.T) {
-	server := testkit.NewKafka(t)
+	begun := testkit.BeginKafka(t)
+	t.Parallel() // so that it starts while other tests run
+	server := begun()
 	options := func(t *testing.T) kafka.Options {
 		return kafka.Options{
 			Brokers: []string{server.Broker}, Topic: testkit.Topic(t), Partitions: 3,
