@@ -14,7 +14,7 @@ import (
 
 // Sizes of pages. A page is held in memory on both sides, and a heap of Cassandra's is easily spent on blobs.
 const (
-	pageBytes   = 1 << 20
+	pageBytes   = 4 << 20
 	unknownRows = 256  // while neither the Select nor experience tells the size of a row
 	maxPageRows = 5000 // Cassandra's own default
 )
