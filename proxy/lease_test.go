@@ -111,7 +111,8 @@ func TestAPipelineOfWritesDropsItsLeasesOnce(t *testing.T) {
 // A cold MGET of one partition is one query and three round trips: MGET, ACQUIRE, FILL.
 func TestAColdMGETIsThreeRoundTrips(t *testing.T) {
 	f := start(t, options{})
-	f.leases(t, "h:1") // Redis knows the script
+	f.leases(t, "h:1") // Redis knows the scripts
+	f.store.Settle(t.Context(), 0, []backend.Entry{{Key: []byte("h:1"), Do: backend.StoreValue, Value: []byte("v"), TTL: time.Hour}})
 	words, want := []string{"MGET"}, "*64\r\n"
 	for i := range 64 {
 		words = append(words, fmt.Sprint("t:", i))
@@ -122,9 +123,9 @@ func TestAColdMGETIsThreeRoundTrips(t *testing.T) {
 	c := dial(t, f.addr)
 	c.send(frame(words...))
 	c.expect(want)
-	// Each script asks for all leases by one MGET, and the first for all keys by one EXISTS.
+	// Each script asks for all leases by one MGET, the first for all keys by one EXISTS, the second for the index of fills.
 	got := strings.Join([]string{f.calls(t, "mget"), f.calls(t, "evalsha"), f.calls(t, "eval"), f.calls(t, "exists"), f.calls(t, "get")}, " ")
-	if got != "3 2 0 1 2" { // and for the generation by a GET each
+	if got != "3 2 0 2 2" { // and for the generation by a GET each
 		t.Errorf("MGET, EVALSHA, EVAL, EXISTS, GET: %s", got)
 	}
 	if n := f.source.queries.Load(); n != 1 {

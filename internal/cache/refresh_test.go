@@ -126,7 +126,7 @@ func TestRefreshOfWhatHasGone(t *testing.T) {
 		}
 		f.refresh(f.engine, keys...)
 		pass(time.Second)
-		if n := len(f.store.trips("end")); n > 4 { // as many as there are workers
+		if n := len(f.store.trips("end")); n > 5 { // each of four workers takes what waits when it begins, and one of them the rest
 			t.Errorf("%d leases were given up by %d questions", len(keys), n)
 		}
 		if n := len(f.source.asked()); n != 0 {
