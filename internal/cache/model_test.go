@@ -36,13 +36,15 @@ func TestTheModelSeesBrokenRules(t *testing.T) {
 		"fills overwrite what is there (no NX)": {overwrite: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(tapes) {
-				if problem, _ := playWorld(t, randomTape(seed), r); problem != "" {
-					t.Logf("seed %d: %s", seed, problem)
-					return
+			for seed := range uint64(tapes) { // of those that overwrite, one short world in 500 shows it, and one long one in 125
+				for _, tape := range [][]byte{randomTape(seed), longTape(seed)} {
+					if problem, _ := playWorld(t, tape, r); problem != "" {
+						t.Logf("seed %d: %s", seed, problem)
+						return
+					}
 				}
 			}
-			t.Errorf("%d worlds saw nothing wrong", tapes)
+			t.Errorf("%d worlds saw nothing wrong", 2*tapes)
 		})
 	}
 }
@@ -59,7 +61,7 @@ func TestReadsAheadAreNeverStale(t *testing.T) {
 // The same where values age: they are refreshed behind the reads, and served when they are old and cannot be.
 func TestReadsOfOldValuesAreRight(t *testing.T) {
 	if problem := overwritten(t); problem == "" {
-		t.Error("refreshes that overwrite what is there are not seen")
+		t.Error("refreshes that nothing holds back are not seen")
 	}
 	old := 0
 	for seed := range uint64(tapes / 4) {
@@ -79,11 +81,12 @@ func longTape(seed uint64) []byte {
 	return slices.Concat(randomTape(4*seed), randomTape(4*seed+1), randomTape(4*seed+2), randomTape(4*seed+3))
 }
 
-// overwritten plays worlds in which what is loaded is stored whatever is there, until one sees it.
+// overwritten plays worlds in which what is loaded is stored whatever is there, whoever has the lease and whoever writes, until one sees it: one in thirty does. Of
+// worlds in which only one of these rules is broken, one in several hundred sees it, which chance may miss.
 func overwritten(t *testing.T) (problem string) {
 	t.Helper()
 	for seed := uint64(0); seed < tapes && problem == ""; seed++ {
-		problem, _ = playWorld(t, longTape(seed), rules{aged: true, overwrite: true})
+		problem, _ = playWorld(t, longTape(seed), rules{aged: true, noFence: true, overwrite: true, leaseless: true})
 	}
 	return problem
 }

@@ -18,6 +18,7 @@ import (
 type rules struct {
 	noFence   bool // writers do not fence
 	overwrite bool // fills store what is present already
+	leaseless bool // fills are stored whoever has the lease
 	aged      bool // breaks nothing: the keys are of a route whose values age in the time that a world takes
 	ahead     bool // breaks nothing: the keys are of the route that reads ahead
 }
@@ -74,7 +75,7 @@ const (
 
 func newWorld(t *testing.T, tape []byte, r rules) *world {
 	w := &world{f: newFixture(t), tape: tape, r: r}
-	w.f.store.overwrite = r.overwrite
+	w.f.store.overwrite, w.f.store.leaseless = r.overwrite, r.leaseless
 	prefix := "t"
 	if r.ahead {
 		prefix = "ra"
