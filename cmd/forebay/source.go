@@ -110,19 +110,18 @@ func outage(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-const (
-	rebindFrom = 500 * time.Millisecond
-	rebindTo   = 10 * time.Second
-)
+// rebindEvery is how often routes are checked that could not be at start. While the source has no session that asks nobody, and once it has one, its keys are served
+// within so much time.
+const rebindEvery = time.Second
 
 // rebind checks the routes again until all are bound, ctx ends, or what is left is the operator's to mend: those routes answer
 // SOURCEDOWN.
 func rebind(ctx context.Context, routes *route.Table, src backend.Source, log *slog.Logger) {
-	for pause := rebindFrom; ; pause = min(2*pause, rebindTo) {
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-time.After(rebindEvery):
 		}
 		mine, down := bind(ctx, routes, src)
 		if ctx.Err() != nil {
