@@ -74,14 +74,14 @@ func Start(p Program) (*Process, error) {
 			return
 		}
 		err = cmd.Wait()
-		select {
+		select { // Ended is done when Stop returns
 		case <-c.stopped:
+			end(nil)
 			result <- c.stopError(cmd.ProcessState, err)
 		default:
-			result <- nil // told by the cause
 			end(fmt.Errorf("%s ended: %s%s", p.Name, cmd.ProcessState, c.lastWords()))
+			result <- nil // told by the cause
 		}
-		end(nil)
 	}()
 	if err := <-started; err != nil {
 		kill()
