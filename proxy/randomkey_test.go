@@ -68,7 +68,8 @@ func TestRandomKeyNamesAll(t *testing.T) {
 // A user who may not SCAN is answered too; one who may not RANDOMKEY is told so by Redis.
 func TestRandomKeyOfUsers(t *testing.T) {
 	f := start(t, options{})
-	f.redis.Do(t, "EVAL", "for i = 1, 100 do redis.call('SET', '__forebay:x'..i, 'x') end", "0")
+	// Few enough that a thousand tries meet the other one, however Redis's table has them; enough that sixteen often do not.
+	f.redis.Do(t, "EVAL", "for i = 1, 10 do redis.call('SET', '__forebay:x'..i, 'x') end", "0")
 	f.redis.Do(t, "SET", "a", "1")
 	f.redis.Do(t, "ACL", "SETUSER", "some", "on", ">p", "~*", "+randomkey", "+multi", "+exec")
 	f.redis.Do(t, "ACL", "SETUSER", "none", "on", ">p", "~*", "+ping")
