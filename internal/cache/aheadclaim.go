@@ -34,9 +34,10 @@ func (r *reading) claim(ctx context.Context) (release func(), err error) {
 	if grants[0].State != backend.Taken {
 		return nil, errElsewhere
 	}
-	stop := e.keepOn(e.ctx, r.db, []backend.Entry{{Key: key, Lease: grants[0].Lease}})
+	l := &load{flightKey: flightKey{r.db, string(key)}, lease: grants[0].Lease}
+	stop := e.keep(e.ctx, r.db, []*load{l})
 	return func() {
 		stop()
-		e.giveUp(&load{flightKey: flightKey{r.db, string(key)}, lease: grants[0].Lease})
+		e.giveUp(l)
 	}, nil
 }

@@ -204,19 +204,11 @@ func (e *Engine) keep(ctx context.Context, db int, loads []*load) (stop func()) 
 	var entries []backend.Entry
 	for _, l := range loads {
 		if l.lease.Held() {
-			entries = append(entries, backend.Entry{Key: []byte(l.key), Lease: l.lease})
+			entries = append(entries, backend.Entry{Key: []byte(l.key), Lease: l.lease, Do: backend.KeepOn, TTL: leaseLife})
 		}
 	}
-	return e.keepOn(ctx, db, entries)
-}
-
-// keepOn is keep for leases of which keys and names are given.
-func (e *Engine) keepOn(ctx context.Context, db int, entries []backend.Entry) (stop func()) {
 	if len(entries) == 0 {
 		return func() {}
-	}
-	for i := range entries {
-		entries[i].Do, entries[i].TTL = backend.KeepOn, leaseLife
 	}
 	ctx, stop = context.WithCancel(ctx)
 	e.wg.Go(func() { // the caller is one that Close waits for
