@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -56,22 +57,16 @@ func isUnasked(err error) bool {
 //
 // BUSY is not among them: a script runs too long, and a client may end that with SCRIPT KILL if only it is let through.
 func isShut(reply string) bool {
-	for _, word := range []string{"LOADING ", "MASTERDOWN ", "NOAUTH ", "WRONGPASS ", "ERR max number of clients"} {
-		if strings.HasPrefix(reply, word) {
-			return true
-		}
-	}
-	return false
+	return beginsWith(reply, "LOADING ", "MASTERDOWN ", "NOAUTH ", "WRONGPASS ", "ERR max number of clients")
 }
 
 // isPassing tells of an error reply whether it is given to every write alike, for a time that somebody else ends.
 func isPassing(reply string) bool {
-	for _, word := range []string{"READONLY ", "MISCONF ", "NOREPLICAS ", "BUSY "} {
-		if strings.HasPrefix(reply, word) {
-			return true
-		}
-	}
-	return false
+	return beginsWith(reply, "READONLY ", "MISCONF ", "NOREPLICAS ", "BUSY ")
+}
+
+func beginsWith(reply string, words ...string) bool {
+	return slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(reply, word) })
 }
 
 // isBroken tells whether err is a connection that had ended, as pooled ones have after a restart: not a timeout and

@@ -83,22 +83,15 @@ func (c *Client) Acquire(ctx context.Context, db int, life time.Duration, asks [
 // acquireCalls are the calls of acquireScript, or of agesScript, with which all asks are asked.
 func (c *Client) acquireCalls(by *script, token, former string, life time.Duration, asks []backend.Ask) (calls []*call) {
 	for part := range slices.Chunk(asks, acquireBatch) {
-		one := &call{by: by, keys: make([]any, 1, 1+3*len(part)), args: make([]any, 3, 4+2*len(part))}
-		one.keys[0] = generationKey
-		one.args[0], one.args[1], one.args[2] = token, life.Milliseconds(), former
-		if by == &c.acquire {
-			hows := make([]byte, len(part))
-			for i := range part {
-				hows[i] = how(&part[i])
-			}
-			one.args = append(one.args, hows)
-		}
+		hows := make([]byte, len(part))
+		one := &call{by: by, keys: []any{generationKey}, args: []any{token, life.Milliseconds(), former, hows}}
 		for i := range part {
 			a := &part[i]
+			hows[i] = how(a)
 			lease := c.leaseKey(a.Key)
 			one.keys = append(one.keys, a.Key, lease)
 			if a.Age {
-				one.keys, one.args = append(one.keys, stampOf(lease)), append(one.args, string(how(a)), a.Due.Milliseconds())
+				one.keys, one.args = append(one.keys, stampOf(lease)), append(one.args, a.Due.Milliseconds())
 			}
 		}
 		calls = append(calls, one)

@@ -26,6 +26,14 @@ func (c *Client) leaseKey(key []byte) string {
 	return leasePrefix + "{" + tag + "}:" + string(key)
 }
 
+// areaKey is where an area is; for none it is other, which a script is given in its place.
+func areaKey(a backend.Area, other string) string {
+	if a.Since.Held() {
+		return areaPrefix + a.Name
+	}
+	return other
+}
+
 // slotTable is a tag for every slot: the smallest number that is in it.
 func slotTable() *[slots]string {
 	var table [slots]string

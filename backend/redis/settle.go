@@ -179,12 +179,8 @@ type alike struct {
 func (s *settling) addAlike(i int, e *backend.Entry, lease string) {
 	same := alike{e.Lease, e.Area}
 	if s.full(&s.client.store, e) || s.alike != same {
-		area := generationKey
-		if e.Area.Since.Held() {
-			area = areaPrefix + e.Area.Name
-		}
 		s.next(&call{
-			by: &s.client.store, keys: []any{generationKey, sessionFilled, area},
+			by: &s.client.store, keys: []any{generationKey, sessionFilled, areaKey(e.Area, generationKey)},
 			args: []any{e.Lease.Generation, e.Lease.Token, e.Area.Since.Generation, e.Area.Since.Token},
 		})
 		s.alike = same
@@ -221,11 +217,7 @@ func (t *term) into(c *call, key []byte, lease string) {
 	if t.ttl > 0 {
 		ms = max(ms, 1)
 	}
-	area := lease
-	if t.area.Since.Held() {
-		area = areaPrefix + t.area.Name
-	}
-	c.keys = append(c.keys, key, lease, t.staged, area)
+	c.keys = append(c.keys, key, lease, t.staged, areaKey(t.area, lease))
 	c.args = append(c.args, t.op, t.lease.Generation, t.lease.Token, t.area.Since.Generation, t.area.Since.Token, max(ms, 0), t.arg, t.mark)
 	if t.stamps {
 		c.keys, c.args = append(c.keys, t.stamp), append(c.args, t.seen)

@@ -49,13 +49,13 @@ local function own(key, stamp)
 end
 `
 
-// agesScript. KEYS: the generation, then a key, its lease key and its stamp each. ARGV: token, life and former token, then of each key how it is asked for, as in acquireScript,
-// and the most milliseconds that a value to be refreshed has left. It returns the generation, then of each key what acquireScript does, the value's TTL and
+// agesScript. KEYS: the generation, then a key, its lease key and its stamp each. ARGV: token, life, former token and a letter for each key, as in acquireScript,
+// then of each key the most milliseconds that a value to be refreshed has left. It returns the generation, then of each key what acquireScript does, the value's TTL and
 // whether it is Forebay's own.
 const agesScript = generationFunction + grantFunctions + stampFunctions + `
 local out = {gen}
 for i = 1, (#KEYS - 1) / 3 do
-	local key, lease, stamp, how, due = KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1], ARGV[2 * i + 2], tonumber(ARGV[2 * i + 3])
+	local key, lease, stamp, how, due = KEYS[3 * i - 1], KEYS[3 * i], KEYS[3 * i + 1], string.sub(ARGV[4], i, i), tonumber(ARGV[4 + i])
 	local r, ours = look(key, string.lower(how)), false
 	local left = redis.call('PTTL', key)
 	if r and r[1] ~= 'x' then ours = own(key, stamp) end
